@@ -1,0 +1,108 @@
+"""What is measured, one function each."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+from bench import clients, processes
+from bench.results import Result
+from bench.workshop import Workshop, bare, differ, etl_run, serve, serve_plainly, source, start_etl_run
+
+MB = "{:,.0f} MB".format
+MS = "{:,.1f} ms".format
+PER_SECOND = "{:,.0f}/s".format
+
+READ = "/posts?limit=10"
+
+
+def throughput(shop: Workshop, rows: int, repeat: int) -> Result:
+    """Rows a second from HTTP to SQLite, the start of the programs included."""
+    with source(rows) as url:
+        document = shop.document(url)
+        same_rows(shop, url)
+        ours, theirs = processes.medians(
+            repeat,
+            lambda: rows / etl_run(document, shop.database()).seconds,
+            lambda: rows / bare(url, shop.database()).seconds,
+        )
+    return Result(
+        f"load {rows:,} rows, against a bare script", PER_SECOND(ours), PER_SECOND(theirs), ours / theirs, at_least=0.7
+    )
+
+
+def same_rows(shop: Workshop, url: str) -> None:
+    """Prove that what is compared does the same work."""
+    ours, theirs = shop.database(), shop.database()
+    etl_run(shop.document(url), ours)
+    bare(url, theirs)
+    if differ(ours, theirs):
+        raise SystemExit("the engine and the bare script have loaded different rows")
+
+
+def memory(shop: Workshop, rows: int, page: int | None) -> Result:
+    """The most that a run ever holds."""
+    with source(rows) as url:
+        ours = etl_run(shop.document(url, page=page), shop.database()).megabytes
+        theirs = bare(url, shop.database()).megabytes
+    shape = f"in pages of {page:,}" if page else "as one array"
+    return Result(f"peak memory, {rows:,} rows {shape}", MB(ours), MB(theirs), ours, below=150)
+
+
+def start_up(shop: Workshop, repeat: int) -> Result:
+    """A whole run of a hundred posts, against the mere import of what such a run needs."""
+    with source(100) as url:
+        document = shop.document(url)
+        ours, theirs = processes.medians(
+            repeat,
+            lambda: 1000 * etl_run(document, shop.database()).seconds,
+            lambda: 1000 * processes.run(["-c", "import httpx, msgspec, sqlite3"]).seconds,
+        )
+    return Result("run 100 posts, against three imports", MS(ours), MS(theirs), ours / theirs, below=3)
+
+
+def reads(shop: Workshop, repeat: int) -> list[Result]:
+    """Answers a second, against FastAPI with the same query."""
+    database = shop.database()
+    with source(1000) as url:
+        document = shop.document(url)
+        etl_run(document, database)
+    with serve(document, database) as served, serve_plainly(database) as plain:
+        ours, simple, threaded = processes.medians(
+            repeat,
+            lambda: clients.requests_per_second(served + READ),
+            lambda: clients.requests_per_second(plain + READ),
+            lambda: clients.requests_per_second(plain + "/threaded" + READ),
+        )
+    return [
+        Result(
+            f"GET {READ}, against {kind} in FastAPI", PER_SECOND(ours), PER_SECOND(theirs), ours / theirs, at_least=1
+        )
+        for kind, theirs in (("async def", simple), ("def", threaded))
+    ]
+
+
+def reads_during_a_run(shop: Workshop, rows: int, repeat: int) -> Result:
+    """The slowest of a hundred reads while a run loads, against the same while nothing happens."""
+    with source(rows // 10) as few, source(rows) as many:
+        rounds = [idle_and_busy(shop, shop.document(few), shop.document(many)) for _ in range(repeat)]
+    theirs, ours = map(statistics.median, zip(*rounds, strict=True))
+    return Result(f"p99 of reads during a run of {rows:,} rows", MS(ours), MS(theirs), ours / theirs, below=3)
+
+
+def idle_and_busy(shop: Workshop, few: Path, many: Path) -> tuple[float, float]:
+    database = shop.database()
+    etl_run(few, database)
+    with serve(few, database) as served:
+        end = time.monotonic() + 5
+        idle = clients.latencies(served + READ, going_on=lambda: time.monotonic() < end)
+        with start_etl_run(many, database) as run:
+            busy = clients.latencies(served + READ, going_on=lambda: run.poll() is None)
+    run.must_not_have_failed()
+    return p99(idle), p99(busy)
+
+
+def p99(seconds: list[float]) -> float:
+    """In milliseconds."""
+    return 1000 * statistics.quantiles(seconds, n=100)[-1]

@@ -1,0 +1,78 @@
+"""A folder of its own for what is measured: databases, documents, and the programs that use them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from string import Template
+from tempfile import TemporaryDirectory
+
+from bench import processes
+
+DOCUMENT = Template((Path(__file__).parent / "posts.yaml").read_text())
+
+
+@dataclass(frozen=True)
+class Workshop:
+    folder: Path
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def database(self) -> Path:
+        """A database that is not there yet."""
+        return self.folder / f"{next(self.numbers)}.db"
+
+    def document(self, source: str, *, page: int | None = None) -> Path:
+        """The pipeline document that reads the source, whole or in pages of so many."""
+        url = f"{source}/posts" + (f"?_page=1&_limit={page}\n    pagination: {{link: {{}}}}" if page else "")
+        document = self.folder / f"{next(self.numbers)}.yaml"
+        document.write_text(DOCUMENT.substitute(url=url))
+        return document
+
+
+@contextmanager
+def workshop() -> Iterator[Workshop]:
+    with TemporaryDirectory(prefix="bench-") as folder:
+        yield Workshop(Path(folder))
+
+
+def source(rows: int) -> AbstractContextManager[str]:
+    port = processes.free_port()
+    return processes.serving(["-m", "bench.source", "--rows", str(rows), "--port", str(port)], port)
+
+
+def etl_run(document: Path, database: Path) -> processes.Finished:
+    return start_etl_run(document, database).finish()
+
+
+def start_etl_run(document: Path, database: Path) -> processes.Program:
+    return processes.start(["-m", "etl_service", "run", str(document)], database)
+
+
+def bare(source: str, database: Path) -> processes.Finished:
+    return processes.run(["-m", "bench.bare", f"{source}/posts", str(database)])
+
+
+def serve(document: Path, database: Path) -> AbstractContextManager[str]:
+    port = processes.free_port()
+    return processes.serving(["-m", "etl_service", "serve", str(document), "--port", str(port)], port, database)
+
+
+def serve_plainly(database: Path) -> AbstractContextManager[str]:
+    port = processes.free_port()
+    quiet = ["--no-access-log", "--log-level", "warning"]
+    return processes.serving(["-m", "uvicorn", "bench.plain_api:app", "--port", str(port), *quiet], port, database)
+
+
+def differ(one: Path, other: Path) -> bool:
+    """Whether two databases hold different posts, but for what every load adds of its own."""
+    columns = "id, user_id, title, body"
+    with closing(sqlite3.connect(one)) as connection:
+        connection.execute("ATTACH ? AS other", (str(other),))
+        return any(
+            connection.execute(f"SELECT {columns} FROM {a}.posts EXCEPT SELECT {columns} FROM {b}.posts").fetchone()
+            for a, b in (("main", "other"), ("other", "main"))
+        )

@@ -1,0 +1,18 @@
+"""The program `etl`, and ``python -m etl_service``."""
+
+from __future__ import annotations
+
+import signal
+
+
+def main() -> None:
+    # Until the command line is there to mind it, Ctrl-C ends this program as any other, without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from etl_service.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The service: a pipeline's rows, runs and previews over REST."""

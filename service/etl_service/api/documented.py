@@ -1,0 +1,44 @@
+"""What the OpenAPI document says of answers that many routes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from etl_service.api.problems import MEDIA_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+_DETAILS = {
+    400: "The request cannot be read.",
+    401: "The token is missing or wrong.",
+    403: "The request comes from another site.",
+    404: "There is no such thing.",
+    405: "The path does not take this method.",
+    409: "Another run is under way, the pipeline is suspended, or there is nothing to do it to.",
+    413: "The body is too large.",
+    422: "A parameter is not as it should be.",
+    500: "The service failed for a reason that it does not know.",
+    502: "The source did not give what the document promises of it.",
+    503: "The database is not available.",
+}
+#: What any route may answer with, whatever it does.
+_ANYWHERE = (401, 500, 503)
+
+
+def problems(*statuses: int) -> Responses:
+    """Problem answers of a route: those named, and those that any route may give."""
+    return {
+        status: {
+            "description": _DETAILS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in sorted({*statuses, *_ANYWHERE})
+    }
+
+
+NEXT_LINK = {
+    "Link": {
+        "description": 'Where the next page is: `<…>; rel="next"`. Left out on the last one.',
+        "schema": {"type": "string"},
+    }
+}

@@ -1,0 +1,75 @@
+"""What the service does unasked: ends runs whose process is lost, and begins those that the schedule wants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+
+from etl_service.api.begin import begin_run
+from etl_service.api.service import Service
+from etl_service.errors import EtlError
+from etl_service.load.errors import Busy
+from etl_service.runs import end_dead
+from etl_service.spec import Schedule, next_times
+
+#: How long a lost run may stay unnoticed, and a scheduled one begin late, in seconds.
+TICK = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+async def watch(service: Service) -> None:
+    """Look every `TICK`, until cancelled; what goes wrong once is tried again."""
+    spec = service.pipeline.spec
+    timetable = Timetable(spec.schedule, service.world.clock()) if spec.schedule and not spec.suspend else None
+    trouble = ""
+    while True:
+        await asyncio.sleep(TICK)
+        try:
+            await _end_dead(service)
+            if timetable and (moment := timetable.due(service.world.clock())):
+                await _begin_scheduled(service, moment)
+            trouble = ""
+        except EtlError as error:
+            if error.message != trouble:  # a database that is away for an hour is one line, not 7,200
+                _log.warning("%s", error.message, extra={"reason": error.reason})
+            trouble = error.message
+        except Exception:
+            _log.exception("the watch failed for a reason that the service does not know; it goes on")
+
+
+class Timetable:
+    """The moments of a schedule, each told once.
+
+    Moments that pass while nobody asks (the machine slept, the clock jumped) are told as one, the latest;
+    those from before it was made are not told at all.
+    """
+
+    def __init__(self, schedule: Schedule, now: datetime) -> None:
+        self._moments = next_times(schedule, now)
+        self._next = next(self._moments, None)
+
+    def due(self, now: datetime) -> datetime | None:
+        """The latest moment that has come since the last asking."""
+        latest = None
+        while self._next is not None and self._next <= now:
+            latest = self._next
+            self._next = next(self._moments, None)
+        return latest
+
+
+async def _end_dead(service: Service) -> None:
+    name = service.pipeline.full_name
+    if ended := await service.aside(end_dead, service.store, name, service.world.clock()):
+        _log.warning("run %s was lost: %s", ended.id, ended.message, extra={"run": ended.id, "reason": ended.reason})
+
+
+async def _begin_scheduled(service: Service, moment: datetime) -> None:
+    # The moment is the request's id: two services that keep one schedule on one database begin one run.
+    try:
+        run = await begin_run(service, "schedule", f"schedule-{moment:%Y%m%dT%H%MZ}")
+    except Busy as busy:
+        _log.info("the run of %s is skipped: %s", f"{moment:%H:%M}", busy.message, extra={"run": busy.run_id})
+    else:
+        _log.info("the run of %s has begun", f"{moment:%H:%M}", extra={"run": run.id})

@@ -1,0 +1,8 @@
+"""Extract: from a document to chunks of raw records, page by page."""
+
+from etl_service.extract.auth import SecretReader
+from etl_service.extract.errors import SourceError
+from etl_service.extract.opening import open_source
+from etl_service.extract.source import Source
+
+__all__ = ["SecretReader", "Source", "SourceError", "open_source"]

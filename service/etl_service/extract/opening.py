@@ -1,0 +1,123 @@
+"""Opening the source that a document names."""
+
+from __future__ import annotations
+
+import asyncio
+import random as randomness
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from etl_service.extract.auth import SecretReader
+from etl_service.extract.body import Allowance
+from etl_service.extract.envelope import Wanted, parse_pointer
+from etl_service.extract.errors import AddressUnusable, PaginationInvalid, Place
+from etl_service.extract.file import FileFetch
+from etl_service.extract.incremental import begin
+from etl_service.extract.pagination import Pager, pager
+from etl_service.extract.sample import SampleFetch
+from etl_service.extract.source import Source
+from etl_service.extract.urls import Redactor, with_params
+from etl_service.extract.window import Fetch
+from etl_service.model import SourceStats
+from etl_service.spec import Extract
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def open_source(
+    extract: Extract,
+    *,
+    secrets: SecretReader,
+    base: Path,
+    cursor: str | int | float | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    random: Callable[[], float] = randomness.random,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncGenerator[Source, None]:
+    """Open the source; nothing is asked of it until its chunks are. Leaving ends all that is under way.
+
+    Args:
+        secrets: reads a secret; asked once for each that is needed, before the first request.
+        base: where relative ``file:`` sources start.
+        cursor: the greatest value of the incremental column that is loaded; None on the first run.
+        clock: tells the time, with its zone.
+        sleep: waits between attempts, and for a request's turn.
+        random: a number from 0 to 1, for the pauses between attempts.
+        transport: takes the place of the network; also where an address can be checked before it is connected to.
+
+    Raises:
+        SpecError: a secret is not where the document says.
+        SourceError: the document asks for something that cannot be done.
+    """
+    key = extract.auth.api_key if extract.auth else None
+    redactor = Redactor((key.name,) if key and key.in_ == "query" else ())
+    place = Place(redactor.url(extract.url))
+    pages = _pager(extract, cursor, place)
+    wanted = _wanted(extract, pages, place)
+    stats = SourceStats()
+    async with AsyncExitStack() as stack:
+        allowance = Allowance(stats, extract.limits.max_bytes)
+        match extract.url.partition(":")[0]:
+            case "sample":
+                fetch: Fetch = SampleFetch(wanted, allowance)
+            case "file":
+                fetch = FileFetch(base, wanted, allowance)
+            case "http" | "https":
+                from etl_service.extract.http import open_http  # httpx is not imported where nothing asks for it
+
+                opened = open_http(
+                    extract,
+                    wanted,
+                    redactor=redactor,
+                    stats=stats,
+                    secrets=secrets,
+                    clock=clock,
+                    sleep=sleep,
+                    random=random,
+                    transport=transport,
+                )
+                fetch = await stack.enter_async_context(opened)
+            case _:
+                raise AddressUnusable("it begins with none of https:, http:, file: and sample:", place)
+        source = Source(fetch, pages, extract.limits, redactor, stats)
+        stack.push_async_callback(source.close)
+        yield source
+
+
+def _pager(extract: Extract, cursor: str | int | float | None, place: Place) -> Pager:
+    """How the document's pages are asked for, from the first with all its parameters."""
+    params = {name: _written(value) for name, value in extract.params.items()}
+    if extract.incremental is not None:
+        params[extract.incremental.param] = begin(extract.incremental, cursor, place)
+    return pager(extract.pagination, with_params(extract.url, params))
+
+
+def _written(value: str | int | float | bool) -> str:
+    """As JSON writes it; text as it is."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _wanted(extract: Extract, pages: Pager, place: Place) -> Wanted:
+    """Where to look in a body.
+
+    Raises:
+        PaginationInvalid: within the records, which pass by without being looked at.
+    """
+    records = parse_pointer(extract.records)
+    for pointer in (pages.total, pages.next):
+        if pointer is not None and pointer[: len(records)] == records:
+            what = f"/{'/'.join(pointer)} is within the records, which are at {extract.records or 'the top'}"
+            raise PaginationInvalid(what, place)
+    return Wanted(records, total=pages.total, next=pages.next)

@@ -1,0 +1,73 @@
+"""Errors of the store, each with its reason."""
+
+from __future__ import annotations
+
+from etl_service.errors import LoadError
+
+
+class Busy(LoadError):
+    """Another run of the pipeline is under way."""
+
+    reason = "Busy"
+
+    def __init__(self, pipeline: str, run_id: str) -> None:
+        super().__init__(f"run {run_id} of pipeline {pipeline} is under way; wait for it, or cancel it")
+        self.run_id = run_id
+
+
+class DatabaseUnavailable(LoadError):
+    reason = "DatabaseUnavailable"
+
+
+class DatabaseFull(DatabaseUnavailable):
+    reason = "DatabaseFull"
+
+
+class DatabaseReadOnly(DatabaseUnavailable):
+    reason = "DatabaseReadOnly"
+
+
+class DatabaseCorrupt(DatabaseUnavailable):
+    reason = "DatabaseCorrupt"
+
+
+class DatabaseUnsuitable(LoadError):
+    """The place the database is in cannot keep it safe."""
+
+    reason = "DatabaseUnsuitable"
+
+
+class SchemaTooNew(LoadError):
+    """The database was written by a newer version of the engine."""
+
+    reason = "SchemaTooNew"
+
+
+class TableOwned(LoadError):
+    """The table belongs to another pipeline, or to nobody the engine knows."""
+
+    reason = "TableOwned"
+
+
+class SchemaConflict(LoadError):
+    """The mapping asks for a change that would lose data."""
+
+    reason = "SchemaConflict"
+
+
+class EmptyReplace(LoadError):
+    """A replace with nothing."""
+
+    reason = "EmptyReplace"
+
+
+class MergeInterrupted(LoadError):
+    """The merge was asked to stop, and rolled back."""
+
+    reason = "MergeInterrupted"
+
+
+class QueryError(LoadError):
+    """A reader asked for a column, an order or a token that the table does not have."""
+
+    reason = "InvalidQuery"

@@ -1,0 +1,153 @@
+"""The readers' side of a table: pages, streams and statistics.
+
+Paging is by keyset: a page begins after the last row of the page before, found by its key, so that the
+thousandth page costs what the first one does, and rows that arrive meanwhile shift nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from etl_service.load.errors import QueryError
+from etl_service.load.query import column_of, place_of, token, value_of
+from etl_service.load.schema import mapped
+from etl_service.load.sqlite.ddl import names, quote
+from etl_service.load.store import Order, Query, Row, Rows, Table, TableStats
+
+
+def rows(connection: sqlite3.Connection, table: Table, query: Query) -> Rows:
+    """A page: in time of its length where the order is the key's, of the table's where it is another.
+
+    Raises:
+        QueryError: a column, value, order or token that the table does not have.
+    """
+    order = _order(table, query.sort, query.order)
+    statement, values = _select(table, query, order, f"{order.columns}, {', '.join(order.terms)}")
+    if query.limit is not None:
+        statement += " LIMIT ?"
+        values.append(query.limit + 1)
+    found = _execute(connection, query, statement, values).fetchall()
+    more = query.limit is not None and len(found) > query.limit
+    page = found[: query.limit]
+    following = token(query.sort, query.order, page[-1][-len(order.terms) :]) if more else None
+    return Rows(table.columns, list(_typed(table, page)), following)
+
+
+def stream(connection: sqlite3.Connection, table: Table, query: Query) -> Iterator[Row]:
+    """All that match, whatever the query's limit; the memory it takes is a row's.
+
+    Raises:
+        QueryError: as for `rows`.
+    """
+    order = _order(table, query.sort, query.order)
+    statement, values = _select(table, query, order, order.columns)
+    return iter(_typed(table, _execute(connection, query, statement, values)))
+
+
+def stats(connection: sqlite3.Connection, table: Table) -> TableStats:
+    """Counted, not estimated: reads the table once."""
+    nullable = [column for column in mapped(table.columns) if column.name not in table.key]
+    counts = "".join(f", count({quote(column.name)})" for column in nullable)
+    total, fresh_at, *filled = connection.execute(
+        f"SELECT count(*), max(loaded_at){counts} FROM {quote(table.name)}"
+    ).fetchone()
+    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    nulls = {column.name: total - count for column, count in zip(nullable, filled, strict=True)}
+    return TableStats(total, {column.name: nulls.get(column.name, 0) for column in table.columns}, fresh_at, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A table's rows in some order, in SQL."""
+
+    columns: str
+    terms: tuple[str, ...]  #: a row's values of these are its own alone
+    by: str | None  #: the first of them, where it may be null
+    clause: str
+
+
+@lru_cache(maxsize=128)  # most requests are for the same few, and SQL is as quickly read as written
+def _order(table: Table, sort: str | None, order: Order) -> _Order:
+    if order not in ("asc", "desc"):
+        raise QueryError(f"order is asc or desc, not {order!r}", field="order")
+    terms = tuple(quote(name) for name in table.key) or (_rowid(table),)
+    by = None
+    if sort is not None and (sort,) != table.key[:1]:
+        by = quote(column_of(table, sort, "sort").name)
+        terms = (by, *terms)
+    direction = " DESC" if order == "desc" else ""
+    return _Order(names(table.columns), terms, by, ", ".join(term + direction for term in terms))
+
+
+def _rowid(table: Table) -> str:
+    """A name for the order of arrival that no column has taken."""
+    taken = {column.name.lower() for column in table.columns}
+    return next(name for name in ("rowid", "_rowid_", "oid") if name not in taken)
+
+
+def _select(table: Table, query: Query, order: _Order, what: str) -> tuple[str, list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    for condition, bound in _conditions(table, query, order):
+        conditions.append(f"({condition})")
+        values += bound
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {what} FROM {quote(table.name)}{where} ORDER BY {order.clause}", values
+
+
+def _conditions(table: Table, query: Query, order: _Order) -> Iterator[tuple[str, Sequence[Any]]]:
+    for name, text in query.filters.items():
+        column = column_of(table, name, name)
+        yield f"{quote(column.name)} = ?", [value_of(column, text)]
+    if query.search:
+        yield _search(table, query.search)
+    if query.after is not None:
+        yield _after(order, place_of(query.after, query.sort, query.order, len(order.terms)), query.order == "desc")
+
+
+def _search(table: Table, text: str) -> tuple[str, Sequence[Any]]:
+    # SQLite's own lower() knows ASCII alone, and is ten times as fast as a function of ours.
+    function, text = ("lower", text.lower()) if text.isascii() else ("etl_fold", text.casefold())
+    searched = [column for column in mapped(table.columns) if column.type in ("text", "json")]
+    contains = [f"instr({function}({quote(column.name)}), ?)" for column in searched]
+    return " OR ".join(contains) or "FALSE", [text] * len(contains)
+
+
+def _after(order: _Order, place: Sequence[Any], descending: bool) -> tuple[str, Sequence[Any]]:
+    """Beyond the row with these values; null comes before every value, as in SQLite's own order."""
+    sign = "<" if descending else ">"
+    if order.by is None or place[0] is not None:
+        beyond = f"({', '.join(order.terms)}) {sign} ({', '.join('?' * len(place))})"
+        return (f"{beyond} OR {order.by} IS NULL" if order.by and descending else beyond), place
+    beyond = f"({', '.join(order.terms[1:])}) {sign} ({', '.join('?' * (len(place) - 1))})"
+    return (f"{order.by} IS NULL AND {beyond}" if descending else f"{order.by} IS NOT NULL OR {beyond}"), place[1:]
+
+
+def _execute(connection: sqlite3.Connection, query: Query, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
+    if query.search and not query.search.isascii():
+        connection.create_function("etl_fold", 1, _fold, deterministic=True)
+    return connection.execute(statement, values)
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _typed(table: Table, found: Iterable[tuple[Any, ...]]) -> Iterable[Row]:
+    """The table's columns of each row, with booleans as such."""
+    width = len(table.columns)
+    booleans = [index for index, column in enumerate(table.columns) if column.type == "boolean"]
+    if not booleans:
+        return (row[:width] for row in found)
+    return (_with_booleans(row[:width], booleans) for row in found)
+
+
+def _with_booleans(row: Sequence[Any], booleans: Sequence[int]) -> Row:
+    values = list(row)
+    for index in booleans:
+        values[index] = None if values[index] is None else bool(values[index])
+    return tuple(values)

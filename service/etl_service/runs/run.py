@@ -1,0 +1,248 @@
+"""Beginning runs: who may, under which record, and what from."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from etl_service.errors import EtlError
+from etl_service.load import schema
+from etl_service.load.errors import Busy
+from etl_service.load.store import Claim, Store, StoredReject, Target
+from etl_service.model import Chunk, Counts, Run, Trigger, timestamp
+from etl_service.runs.errors import NothingToReplay
+from etl_service.runs.execution import Execution, without_load
+from etl_service.runs.world import World
+from etl_service.spec import EtlPipeline
+from etl_service.transform import Transformer, compile_transform
+
+#: How often somebody who waits for the lock tries again, in seconds.
+_RETRY_CLAIM = 0.25
+
+#: How many rejects a replay holds; each has up to 1 MiB.
+_REJECTS_AT_ONCE = 50
+
+Listener = Callable[[Run], None]
+
+
+def unheard(run: Run) -> None:
+    """A listener that does not listen."""
+
+
+async def run(
+    pipeline: EtlPipeline,
+    store: Store,
+    *,
+    trigger: Trigger,
+    world: World,
+    request_id: str | None = None,
+    patience: timedelta = timedelta(0),
+    on_begin: Listener = unheard,
+    on_progress: Listener = unheard,
+) -> Run:
+    """Run the pipeline, or give the record of the run that ``request_id`` has had already.
+
+    Once it has begun, whatever goes wrong is in the record: its status, reason and message. A request
+    whose run failed or was interrupted takes its record up again, unless it came over REST, where the
+    same key means the same run.
+
+    Raises:
+        Busy: another run holds the pipeline, and did so for all of ``patience``.
+        LoadError: the store cannot be used.
+    """
+    asked = world.clock()
+    with await _claim(pipeline, store, patience) as claim:
+        _bury(claim, store.running(pipeline.full_name), world.clock())
+        earlier = store.requested(pipeline.full_name, request_id) if request_id else None
+        if earlier and (trigger == "rest" or earlier.status in ("succeeded", "cancelled")):
+            return earlier
+        record = _reopened(earlier, pipeline) if earlier else _record(pipeline, trigger, request_id, world)
+        claim.begin(record)
+        on_begin(record)
+        target = target_of(pipeline)
+        try:
+            execution = _execution(pipeline, store, claim, record, world, target, on_progress)
+            # Waiting for another run to end is part of the time that this one has.
+            execution.deadline = min(execution.deadline, asked + execution.limit)
+            cursor = store.cursor(target) if target.cursor_column else None
+        except EtlError as error:
+            return _refused(claim, record, error, world)
+        return await execution(_read(pipeline, execution, world, cursor))
+
+
+async def replay(
+    pipeline: EtlPipeline,
+    store: Store,
+    *,
+    world: World,
+    run_id: str | None = None,
+    patience: timedelta = timedelta(0),
+    on_begin: Listener = unheard,
+    on_progress: Listener = unheard,
+) -> Run:
+    """Load rejected records again under today's mapping: those of one run, or all.
+
+    A replay never replaces the table and never overwrites a row that was loaded since its record was
+    fetched. What still does not fit stays rejected, with today's reason.
+
+    Raises:
+        NothingToReplay: no such record is kept.
+        Busy, LoadError: as for `run`.
+    """
+    with await _claim(pipeline, store, patience) as claim:
+        _bury(claim, store.running(pipeline.full_name), world.clock())
+        ids = [reject.id for reject in _whole(store, pipeline.full_name, run_id)]
+        if not ids:
+            raise NothingToReplay("there is no rejected record to load again; `etl rejects` lists them")
+        target = target_of(pipeline)
+        mode = target.mode if target.mode != "replace" else "upsert" if target.key else "append"
+        target = replace(target, mode=mode, replay=True, cursor_column=None)
+        record = _record(pipeline, "replay", None, world)
+        claim.begin(record)
+        on_begin(record)
+        try:
+            execution = _execution(_quarantining(pipeline), store, claim, record, world, target, on_progress)
+        except EtlError as error:
+            return _refused(claim, record, error, world)
+        execution.max_errors = len(ids)
+        execution.replayed = ids
+        return await execution(_again(_whole(store, pipeline.full_name, run_id)))
+
+
+def end_dead(store: Store, pipeline: str, now: datetime) -> Run | None:
+    """End the run that is recorded as running while nobody holds the lock; None where there is none."""
+    dead = store.running(pipeline)
+    if dead is None:
+        return None
+    with suppress(Busy), store.claim(pipeline) as claim:
+        return _bury(claim, store.running(pipeline), now)
+    return None
+
+
+def target_of(pipeline: EtlPipeline) -> Target:
+    load, incremental = pipeline.spec.load, pipeline.spec.extract.incremental
+    return Target(
+        pipeline=pipeline.full_name,
+        table=load.table,
+        key=load.key,
+        mode=load.mode,
+        allow_empty=load.allow_empty,
+        cursor_column=incremental.column if incremental else None,
+        complete=incremental is None,
+    )
+
+
+def transformer_of(pipeline: EtlPipeline, store: Store, target: Target) -> Transformer:
+    """The mapping, compiled for the table as it is.
+
+    Raises:
+        TableOwned, SchemaConflict: it can be known before the first page that the merge would be refused.
+    """
+    existing = store.table(target.table)
+    known = schema.mapped(existing.columns) if existing else ()
+    transformer = compile_transform(pipeline.spec.transform, key=target.key, known=known)
+    schema.plan(existing, target, transformer.columns)
+    return transformer
+
+
+async def _claim(pipeline: EtlPipeline, store: Store, patience: timedelta) -> Claim:
+    until = asyncio.get_running_loop().time() + patience.total_seconds()
+    while True:
+        try:
+            return store.claim(pipeline.full_name)
+        except Busy:
+            if asyncio.get_running_loop().time() >= until:
+                raise
+            await asyncio.sleep(_RETRY_CLAIM)
+
+
+def _bury(claim: Claim, dead: Run | None, now: datetime) -> Run | None:
+    """End a dead run's record; whoever holds the lock knows that it is dead."""
+    if dead is None:
+        return None
+    message = "its process ended without a word (killed, out of memory, or its machine lost); nothing was changed"
+    # What it had rejected went with its staging.
+    lost = dead.model_copy(update={"counts": Counts(fetched=dead.counts.fetched)})
+    ended = without_load(lost, "interrupted", "ProcessLost", message, now)
+    claim.end(ended)
+    return ended
+
+
+def _record(pipeline: EtlPipeline, trigger: Trigger, request_id: str | None, world: World) -> Run:
+    return Run(
+        id=world.run_id(),
+        pipeline=pipeline.metadata.name,
+        namespace=pipeline.metadata.namespace,
+        trigger=trigger,
+        request_id=request_id,
+        started_at=timestamp(world.clock()),
+        spec_hash=pipeline.hash,
+    )
+
+
+def _reopened(earlier: Run, pipeline: EtlPipeline) -> Run:
+    """The next attempt at a request; its deadline runs from the first."""
+    kept = earlier.model_dump(include={"id", "pipeline", "namespace", "trigger", "request_id", "started_at"})
+    return Run(**kept, attempt=earlier.attempt + 1, spec_hash=pipeline.hash)
+
+
+def _quarantining(pipeline: EtlPipeline) -> EtlPipeline:
+    """Whatever ``onError`` says: what was kept once is not to be lost because it still does not fit."""
+    transform = pipeline.spec.transform.model_copy(update={"on_error": "quarantine"})
+    return pipeline.model_copy(update={"spec": pipeline.spec.model_copy(update={"transform": transform})})
+
+
+def _refused(claim: Claim, record: Run, error: EtlError, world: World) -> Run:
+    """The record of a run that could be known to fail before its first page."""
+    ended = without_load(record, "failed", error.reason, error.message, world.clock())
+    claim.end(ended)
+    return ended
+
+
+def _execution(
+    pipeline: EtlPipeline,
+    store: Store,
+    claim: Claim,
+    record: Run,
+    world: World,
+    target: Target,
+    on_progress: Listener,
+) -> Execution:
+    limit = pipeline.spec.run.deadline
+    return Execution(
+        claim=claim,
+        run=record,
+        world=world,
+        target=target,
+        transformer=transformer_of(pipeline, store, target),
+        deadline=datetime.fromisoformat(record.started_at) + limit,
+        limit=limit,
+        max_errors=pipeline.spec.transform.max_errors,
+        on_progress=on_progress,
+    )
+
+
+async def _read(
+    pipeline: EtlPipeline, execution: Execution, world: World, cursor: str | int | float | None
+) -> AsyncGenerator[Chunk, None]:
+    async with world.open(pipeline.spec.extract, cursor) as source:
+        execution.stats = source.stats
+        async for chunk in source.chunks():
+            yield chunk
+
+
+def _whole(store: Store, pipeline: str, run_id: str | None) -> Iterator[StoredReject]:
+    """The rejects that can be replayed, a few in memory at a time: a hundred thousand can be a gigabyte."""
+    after = 0
+    while rejects := store.rejects(pipeline, run_id=run_id, limit=_REJECTS_AT_ONCE, after=after):
+        after = rejects[-1].id
+        yield from (reject for reject in rejects if reject.whole)
+
+
+async def _again(rejects: Iterable[StoredReject]) -> AsyncGenerator[Chunk, None]:
+    for reject in rejects:
+        records = b"[" + reject.raw.encode() + b"]"
+        yield Chunk(reject.url, reject.page, reject.index, records, fetched_at=reject.fetched_at)

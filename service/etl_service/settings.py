@@ -1,0 +1,113 @@
+"""Settings: one frozen object, read from the environment at the entry point and passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar, get_args
+
+from etl_service.errors import EtlError
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Protect = Literal["writes", "reads"]
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_Word = TypeVar("_Word", bound=str)
+_Default = TypeVar("_Default")
+
+
+class SettingsInvalid(EtlError):
+    """An environment variable says something that cannot be."""
+
+    reason = "InvalidSettings"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment decides, and no document does."""
+
+    database: Path = Path("etl.db")  #: ETL_DATABASE
+    pipeline: Path | None = None  #: ETL_PIPELINE, the document where the command line names none
+    secrets: Path = Path("/run/secrets")  #: ETL_SECRETS, where a secretKeyRef is read: ``<name>/<key>``
+    host: str = "127.0.0.1"  #: ETL_HOST
+    port: int = 8000  #: ETL_PORT
+    hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
+    api_token: str | None = field(default=None, repr=False)  #: ETL_API_TOKEN, or the content of ETL_API_TOKEN_FILE
+    api_protect: Protect = "writes"  #: ETL_API_PROTECT
+    log_format: LogFormat = "console"  #: ETL_LOG_FORMAT
+    log_level: LogLevel | None = None  #: ETL_LOG_LEVEL; None is for the command to decide
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """As set; else only this machine's own names where the service listens to nobody else, else any (empty)."""
+        return self.hosts or (_LOOPBACK if self.host in _LOOPBACK else ())
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from ``ETL_*`` variables; an empty one counts as not set.
+
+    Raises:
+        SettingsInvalid: one of them cannot be, and what could.
+    """
+    given = {name: value for name, value in environ.items() if name.startswith("ETL_") and value.strip()}
+    default = Settings()
+    token, protect = _token(given), _one_of(given, "ETL_API_PROTECT", get_args(Protect), default.api_protect)
+    if protect == "reads" and token is None:
+        raise SettingsInvalid(
+            "ETL_API_PROTECT is reads, and there is no token to protect them with; set ETL_API_TOKEN, too",
+            field="ETL_API_PROTECT",
+        )
+    return Settings(
+        database=Path(given.get("ETL_DATABASE", default.database)),
+        pipeline=Path(given["ETL_PIPELINE"]) if "ETL_PIPELINE" in given else None,
+        secrets=Path(given.get("ETL_SECRETS", default.secrets)),
+        host=given.get("ETL_HOST", default.host).strip(),
+        port=_port(given.get("ETL_PORT", str(default.port))),
+        hosts=tuple(name.strip().lower() for name in given.get("ETL_ALLOWED_HOSTS", "").split(",") if name.strip()),
+        api_token=token,
+        api_protect=protect,
+        log_format=_one_of(given, "ETL_LOG_FORMAT", get_args(LogFormat), default.log_format),
+        log_level=_one_of(given, "ETL_LOG_LEVEL", get_args(LogLevel), None),
+    )
+
+
+def _port(text: str) -> int:
+    if text.strip().isdecimal() and 0 <= int(text) <= 65535:
+        return int(text)
+    raise SettingsInvalid(f"ETL_PORT is {text!r}; make it a number up to 65535", field="ETL_PORT")
+
+
+def _token(given: Mapping[str, str]) -> str | None:
+    if "ETL_API_TOKEN" in given:
+        token = given["ETL_API_TOKEN"].strip()
+    elif "ETL_API_TOKEN_FILE" in given:
+        token = _read(Path(given["ETL_API_TOKEN_FILE"]))
+    else:
+        return None
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsInvalid(
+            "ETL_API_TOKEN is empty or has characters that a header cannot carry; make one with `openssl rand -hex 32`",
+            field="ETL_API_TOKEN",
+        )
+    return token
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(
+            f"ETL_API_TOKEN_FILE is {path}, which cannot be read: {error}", field="ETL_API_TOKEN_FILE"
+        ) from error
+
+
+def _one_of(given: Mapping[str, str], name: str, words: Sequence[_Word], default: _Default) -> _Word | _Default:
+    if name not in given:
+        return default
+    written = given[name].strip().lower()
+    for word in words:
+        if word == written:
+            return word
+    raise SettingsInvalid(f"{name} is {written!r}; make it one of {', '.join(words)}", field=name)

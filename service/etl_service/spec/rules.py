@@ -1,0 +1,209 @@
+"""The rules between fields, in one table for each part of the document.
+
+A breach is what a rule finds at fault, in words for its message; nothing where the rule is kept. The models run these
+rules when they are made, so an `EtlPipeline` that exists keeps them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from etl_service.spec.rule import Rule, at_least_one, at_most_one, not_both
+
+if TYPE_CHECKING:
+    from etl_service.spec.auth import Auth
+    from etl_service.spec.extract import Extract
+    from etl_service.spec.load import Load
+    from etl_service.spec.pagination import OffsetPagination, PagePagination, Pagination
+    from etl_service.spec.pipeline import PipelineSpec
+    from etl_service.spec.secret import Secret
+    from etl_service.spec.transform import ColumnSpec, Transform
+
+SECRET_RULES: tuple[Rule[Secret], ...] = (
+    at_most_one("secret_key_ref", "env", "file"),
+    at_least_one("secret_key_ref", "env", "file"),
+)
+
+AUTH_RULES: tuple[Rule[Auth], ...] = (at_most_one("bearer", "basic", "api_key", "oauth2"),)
+
+PAGINATION_RULES: tuple[Rule[Pagination], ...] = (at_most_one("page", "offset", "cursor", "link", "next_url"),)
+
+PAGE_RULES: tuple[Rule[PagePagination], ...] = (
+    not_both("total_path", "total_header"),
+    Rule(
+        path="sizeParam",
+        message="is set, and size is not: there is nothing to send",
+        remedy="set size, or leave sizeParam out",
+        breach=lambda page: page.size_param is not None and page.size is None,
+    ),
+)
+
+OFFSET_RULES: tuple[Rule[OffsetPagination], ...] = (not_both("total_path", "total_header"),)
+
+EXTRACT_RULES: tuple[Rule[Extract], ...] = (
+    Rule(
+        path="body",
+        message="is set, and method is GET: only a POST has a body",
+        remedy="set method: POST, or leave the body out",
+        breach=lambda extract: extract.body is not None and extract.method == "GET",
+    ),
+    Rule(
+        path="url",
+        message="is no web address, and {} needs one",
+        remedy="use a URL that begins with https:, or leave the field out",
+        breach=lambda extract: _first(_of_the_web(extract)) if not _is_web(extract) else None,
+    ),
+    Rule(
+        path="params",
+        message="the parameter {} is set twice: by two of url, params, auth, pagination and incremental",
+        remedy="leave it to one of them",
+        breach=lambda extract: _twice(_parameters(extract)),
+    ),
+)
+
+TRANSFORM_RULES: tuple[Rule[Transform], ...] = (
+    Rule(
+        path="columns",
+        message="the column {} comes twice; SQL does not tell upper case from lower case",
+        remedy="give each column a name of its own",
+        breach=lambda transform: _twice(column.name.lower() for column in transform.columns or ()),
+    ),
+)
+
+LOAD_RULES: tuple[Rule[Load], ...] = (
+    not_both("sqlite", "postgres"),
+    Rule(
+        path="key",
+        message="is empty, and mode upsert needs to know which row is which",
+        remedy="name the columns of the key, such as [id], or set mode: append or mode: replace",
+        breach=lambda load: load.mode == "upsert" and not load.key,
+    ),
+    Rule(
+        path="key",
+        message="names the column {} twice",
+        remedy="name each column once",
+        breach=lambda load: _twice(name.lower() for name in load.key),
+    ),
+    Rule(
+        path="allowEmpty",
+        message="is set, and mode is {}: only a replace can empty the table",
+        remedy="set mode: replace, or leave allowEmpty out",
+        breach=lambda load: load.mode if load.allow_empty and load.mode != "replace" else None,
+    ),
+)
+
+PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
+    Rule(
+        path="load.key",
+        message="names {}, which is not among the columns of the transform",
+        remedy="add the column, or correct its name",
+        breach=lambda spec: _first(name for name in spec.load.key if _is_unknown(name, spec)),
+    ),
+    Rule(
+        path="load.key",
+        message="names {}, a column of type json: two texts may mean one value",
+        remedy="choose a column of another type",
+        breach=lambda spec: _first(name for name in spec.load.key if _type_of(name, spec) == "json"),
+    ),
+    Rule(
+        path="extract.incremental.column",
+        message="is {}, which is not among the columns of the transform",
+        remedy="add the column, or correct its name",
+        breach=lambda spec: _first(name for name in _cursor(spec) if _is_unknown(name, spec)),
+    ),
+    Rule(
+        path="extract.incremental.column",
+        message="is of type {}, which has no greatest value",
+        remedy="choose a column of type timestamp, date, integer, number or text",
+        breach=lambda spec: _first(
+            kind for name in _cursor(spec) if (kind := _type_of(name, spec)) in ("boolean", "json")
+        ),
+    ),
+    Rule(
+        path="extract.incremental.lookback",
+        message="is set, and the column is of type {}: a time can only be taken from a time",
+        remedy="choose a column of type timestamp or date, or leave lookback out",
+        breach=lambda spec: _first(
+            kind
+            for name in _cursor(spec)
+            if _looks_back(spec) and (kind := _type_of(name, spec)) not in (None, "timestamp", "date")
+        ),
+    ),
+    Rule(
+        path="extract.incremental",
+        message="is set, and mode is replace: what was not fetched again would be deleted",
+        remedy="set mode: upsert or mode: append, or leave incremental out",
+        breach=lambda spec: spec.extract.incremental is not None and spec.load.mode == "replace",
+    ),
+    Rule(
+        path="extract.incremental.lookback",
+        message="is set, and mode is append without a key: what is fetched again would be inserted again",
+        remedy="set load.key, or leave lookback out",
+        breach=lambda spec: _looks_back(spec) and spec.load.mode == "append" and not spec.load.key,
+    ),
+    Rule(
+        path="service.replicas",
+        message="is {}, and SQLite can be served by one pod only",
+        remedy="set load.postgres, or replicas: 1",
+        breach=lambda spec: spec.service.replicas if spec.service.replicas > 1 and not spec.load.postgres else None,
+    ),
+)
+
+
+def _is_web(extract: Extract) -> bool:
+    return extract.url.startswith(("http:", "https:"))
+
+
+def _of_the_web(extract: Extract) -> Iterable[str]:
+    """The fields that are set, and that only a request over HTTP can have."""
+    fields = ("params", "headers", "auth", "pagination", "incremental")
+    yield from (name for name in fields if getattr(extract, name))
+    yield from ("method POST",) if extract.method == "POST" else ()
+
+
+def _parameters(extract: Extract) -> Iterable[str]:
+    """The names of all the query parameters that a request will have."""
+    from etl_service.spec.address import query_names
+
+    yield from set(query_names(extract.url))
+    yield from extract.params
+    if extract.auth and extract.auth.api_key and extract.auth.api_key.in_ == "query":
+        yield extract.auth.api_key.name
+    if extract.incremental:
+        yield extract.incremental.param
+    if extract.pagination:
+        page, offset, cursor = extract.pagination.page, extract.pagination.offset, extract.pagination.cursor
+        yield from filter(None, (page.param, page.size_param) if page else ())
+        yield from (offset.param, offset.limit_param) if offset else ()
+        yield from (cursor.param,) if cursor else ()
+
+
+def _cursor(spec: PipelineSpec) -> tuple[str, ...]:
+    return (spec.extract.incremental.column,) if spec.extract.incremental else ()
+
+
+def _looks_back(spec: PipelineSpec) -> bool:
+    return bool(spec.extract.incremental and spec.extract.incremental.lookback)
+
+
+def _is_unknown(name: str, spec: PipelineSpec) -> bool:
+    return spec.transform.columns is not None and _column(name, spec) is None
+
+
+def _type_of(name: str, spec: PipelineSpec) -> str | None:
+    column = _column(name, spec)
+    return column.type if column else None
+
+
+def _column(name: str, spec: PipelineSpec) -> ColumnSpec | None:
+    return next((column for column in spec.transform.columns or () if column.name == name), None)
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    return _first(name for name, count in Counter(names).items() if count > 1)
+
+
+def _first(found: Iterable[str]) -> str | None:
+    return next(iter(found), None)

@@ -1,0 +1,92 @@
+"""A small source whose records a test holds in its hands: they can change, be held back, and come in pages."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass
+class MemorySource:
+    """``GET /records?page=n`` gives a page with a Link to the next; ``GET /records`` gives the first."""
+
+    records: Sequence[Any] = ()
+    page_size: int = 1000
+    requests: list[str] = field(default_factory=list)
+    port: int = 0
+    _open: threading.Event = field(default_factory=threading.Event)
+    _asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def __post_init__(self) -> None:
+        self._open.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/records"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nobody inside the block."""
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    def wait_for_request(self, timeout: float = 20) -> None:
+        """Wait until somebody has asked."""
+        assert self._asked.acquire(timeout=timeout), "nobody asked"
+
+    def answer(self, path: str) -> tuple[bytes, str | None]:
+        self.requests.append(path)
+        self._asked.release()
+        self._open.wait(60)
+        page = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        records = self.records
+        start = (page - 1) * self.page_size
+        more = start + self.page_size < len(records)
+        link = f'<{self.url}?page={page + 1}>; rel="next"' if more else None
+        return json.dumps(records[start : start + self.page_size]).encode(), link
+
+
+@contextmanager
+def serving(source: MemorySource) -> Iterator[MemorySource]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body, link = source.answer(self.path)
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            if link:
+                self.send_header("Link", link)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *args: object) -> None:
+            """Readers that were killed hang up in the middle: nothing to tell."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    source.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield source
+    finally:
+        source._open.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
