@@ -195,6 +195,7 @@ def test_reading_needs_no_token_where_only_changes_are_protected(site, look):
     expect(page.get_by_text("Nothing loaded yet.")).to_be_visible()
 
     page.get_by_role("button", name="Run now").first.click()
+    expect(page.get_by_role("textbox", name="Token")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Run now").first.click()
