@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -36,8 +35,6 @@ def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -
     Raises:
         EtlError: it did not begin.
     """
-    # A run makes millions of tuples and no cycles: looking for those as often as Python does takes a tenth of its time.
-    gc.set_threshold(100_000, 50, 100)
     progress = progress_for(opened.settings, quiet=announcer.enabled)
     run, began = asyncio.run(_supervised(opened, announcer, progress, start))
     if not began:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random as randomness
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -75,7 +77,9 @@ async def open_source(
             case "file":
                 fetch = FileFetch(base, wanted, allowance)
             case "http" | "https":
-                from etl_service.extract.http import open_http  # httpx is not imported where nothing asks for it
+                # Not imported where nothing asks for it; nor is httpx's own command line, with all of rich behind it.
+                sys.modules.setdefault("httpx._main", ModuleType("httpx._main"))
+                from etl_service.extract.http import open_http
 
                 opened = open_http(
                     extract,
