@@ -6,6 +6,7 @@ thousandth page costs what the first one does, and rows that arrive meanwhile sh
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from etl_service.load.store import Order, Query, Row, Rows, Table, TableStats
 
 
 def rows(connection: sqlite3.Connection, table: Table, query: Query) -> Rows:
-    """A page: in time of its length where the order is the key's, of the table's where it is another.
+    """A page: in time of its length where the order is the key's, of the table's where it is another or searched.
 
     Raises:
         QueryError: a column, value, order or token that the table does not have.
@@ -30,9 +31,9 @@ def rows(connection: sqlite3.Connection, table: Table, query: Query) -> Rows:
     if query.limit is not None:
         statement += " LIMIT ?"
         values.append(query.limit + 1)
-    found = _execute(connection, query, statement, values).fetchall()
-    more = query.limit is not None and len(found) > query.limit
+    found = _execute(connection, statement, values).fetchall()
     page = found[: query.limit]
+    more = len(found) > len(page)
     following = token(query.sort, query.order, page[-1][-len(order.terms) :]) if more else None
     return Rows(table.columns, list(_typed(table, page)), following)
 
@@ -45,7 +46,7 @@ def stream(connection: sqlite3.Connection, table: Table, query: Query) -> Iterat
     """
     order = _order(table, query.sort, query.order)
     statement, values = _select(table, query, order, order.columns)
-    return iter(_typed(table, _execute(connection, query, statement, values)))
+    return iter(_typed(table, _execute(connection, statement, values)))
 
 
 def stats(connection: sqlite3.Connection, table: Table) -> TableStats:
@@ -67,7 +68,10 @@ class _Order:
     columns: str
     terms: tuple[str, ...]  #: a row's values of these are its own alone
     by: str | None  #: the first of them, where it may be null
-    clause: str
+    descending: bool
+
+    def clause(self, terms: Sequence[str]) -> str:
+        return ", ".join(f"{term} DESC" if self.descending else term for term in terms)
 
 
 @lru_cache(maxsize=128)  # most requests are for the same few, and SQL is as quickly read as written
@@ -79,8 +83,7 @@ def _order(table: Table, sort: str | None, order: Order) -> _Order:
     if sort is not None and (sort,) != table.key[:1]:
         by = quote(column_of(table, sort, "sort").name)
         terms = (by, *terms)
-    direction = " DESC" if order == "desc" else ""
-    return _Order(names(table.columns), terms, by, ", ".join(term + direction for term in terms))
+    return _Order(names(table.columns), terms, by, order == "desc")
 
 
 def _rowid(table: Table) -> str:
@@ -96,7 +99,7 @@ def _select(table: Table, query: Query, order: _Order, what: str) -> tuple[str, 
         conditions.append(f"({condition})")
         values += bound
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {what} FROM {quote(table.name)}{where} ORDER BY {order.clause}", values
+    return f"SELECT {what} FROM {quote(table.name)}{where} ORDER BY {order.clause(order.terms)}", values
 
 
 def _conditions(table: Table, query: Query, order: _Order) -> Iterator[tuple[str, Sequence[Any]]]:
@@ -105,30 +108,62 @@ def _conditions(table: Table, query: Query, order: _Order) -> Iterator[tuple[str
         yield f"{quote(column.name)} = ?", [value_of(column, text)]
     if query.search:
         yield _search(table, query.search)
+    after: tuple[str, Sequence[Any]] = "TRUE", ()
     if query.after is not None:
-        yield _after(order, place_of(query.after, query.sort, query.order, len(order.terms)), query.order == "desc")
+        yield (after := _after(order, place_of(query.after, query.sort, query.order, len(order.terms))))
+    if order.by and query.limit and not query.search and not query.filters:
+        yield _among_the_first(table, order, after, query.limit + 1)
+
+
+#: How many rows are looked at to tell which others cannot be among the first.
+_SAMPLE = 2000
+
+
+def _among_the_first(
+    table: Table, order: _Order, after: tuple[str, Sequence[Any]], count: int
+) -> tuple[str, Sequence[Any]]:
+    """Not behind so many others, as far as a sample tells.
+
+    SQLite reads the table in the key's order, and keeps the first rows so far. A column often grows with the key: then
+    every row is the first so far when the greatest are wanted, and keeping them takes ten times as long as reading
+    them. So those at the key's other end are looked at before. Without enough of them every row passes, as null does.
+    """
+    terms, (condition, values) = ", ".join(order.terms), after
+    sample = (
+        f"SELECT {terms} FROM {quote(table.name)} WHERE {condition} "
+        f"ORDER BY {order.clause(order.terms[1:])} LIMIT {_SAMPLE}"
+    )
+    last = f"SELECT {terms} FROM ({sample}) ORDER BY {order.clause(order.terms)} LIMIT 1 OFFSET {count - 1}"
+    return f"(({terms}) {'<' if order.descending else '>'} ({last})) IS NOT TRUE", values
 
 
 def _search(table: Table, text: str) -> tuple[str, Sequence[Any]]:
-    # SQLite's own lower() knows ASCII alone, and is ten times as fast as a function of ours.
-    function, text = ("lower", text.lower()) if text.isascii() else ("etl_fold", text.casefold())
-    searched = [column for column in mapped(table.columns) if column.type in ("text", "json")]
-    contains = [f"instr({function}({quote(column.name)}), ?)" for column in searched]
+    searched = [quote(column.name) for column in mapped(table.columns) if column.type in ("text", "json")]
+    if _LIKABLE.fullmatch(text):
+        contains, text = [f"{name} LIKE ? ESCAPE '!'" for name in searched], "%" + _WILD.sub(r"!\g<0>", text) + "%"
+    else:
+        contains, text = [f"instr(etl_fold({name}), ?)" for name in searched], text.casefold()
     return " OR ".join(contains) or "FALSE", [text] * len(contains)
 
 
-def _after(order: _Order, place: Sequence[Any], descending: bool) -> tuple[str, Sequence[Any]]:
+#: What LIKE can look for, many times as fast as a function of ours: of other letters it does not know the case.
+_LIKABLE = re.compile(r"[\x01-\x7f]{1,10000}")
+_WILD = re.compile("[%_!]")
+
+
+def _after(order: _Order, place: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     """Beyond the row with these values; null comes before every value, as in SQLite's own order."""
-    sign = "<" if descending else ">"
+    sign = "<" if order.descending else ">"
     if order.by is None or place[0] is not None:
         beyond = f"({', '.join(order.terms)}) {sign} ({', '.join('?' * len(place))})"
-        return (f"{beyond} OR {order.by} IS NULL" if order.by and descending else beyond), place
+        return (f"{beyond} OR {order.by} IS NULL" if order.by and order.descending else beyond), place
     beyond = f"({', '.join(order.terms[1:])}) {sign} ({', '.join('?' * (len(place) - 1))})"
-    return (f"{order.by} IS NULL AND {beyond}" if descending else f"{order.by} IS NOT NULL OR {beyond}"), place[1:]
+    beyond = f"{order.by} IS NULL AND {beyond}" if order.descending else f"{order.by} IS NOT NULL OR {beyond}"
+    return beyond, place[1:]
 
 
-def _execute(connection: sqlite3.Connection, query: Query, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
-    if query.search and not query.search.isascii():
+def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
+    if "etl_fold" in statement:
         connection.create_function("etl_fold", 1, _fold, deterministic=True)
     return connection.execute(statement, values)
 
