@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Workshop, int], list[Result]]] = {
     ],
     "reads": measures.reads,
     "during": lambda shop, repeat: [measures.reads_during_a_run(shop, 1_000_000, repeat)],
+    "browse": lambda shop, _: measures.browsing(shop, 1_000_000),
 }
 
 

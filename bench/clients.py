@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 Get = Callable[[], Awaitable[bytes]]
 
@@ -44,6 +45,19 @@ def latencies(url: str, *, going_on: Callable[[], bool], pace: float = 0.005) ->
         return taken
 
     return asyncio.run(client())
+
+
+def times(url: str, count: int) -> list[float]:
+    """How many seconds each of so many requests took."""
+    left = iter(range(count))
+    return latencies(url, going_on=lambda: next(left, None) is not None)
+
+
+def post(url: str) -> bytes:
+    """Ask for something to be done, and wait until it is."""
+    with urlopen(Request(url, method="POST")) as answer:
+        body: bytes = answer.read()
+        return body
 
 
 @asynccontextmanager

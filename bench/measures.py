@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import clients, processes
 from bench.results import Result
-from bench.workshop import Workshop, bare, differ, etl_run, serve, serve_plainly, source, start_etl_run
+from bench.source import FIRST_ID, WORDS
+from bench.workshop import Workshop, bare, differ, etl_run, serve, serve_plainly, source
+from etl_service.load.query import token
 
 MB = "{:,.0f} MB".format
 MS = "{:,.1f} ms".format
@@ -94,15 +97,44 @@ def reads_during_a_run(shop: Workshop, rows: int, repeat: int) -> Result:
 def idle_and_busy(shop: Workshop, few: Path, many: Path) -> tuple[float, float]:
     database = shop.database()
     etl_run(few, database)
-    with serve(few, database) as served:
+    with serve(many, database) as served:
         end = time.monotonic() + 5
         idle = clients.latencies(served + READ, going_on=lambda: time.monotonic() < end)
-        with start_etl_run(many, database) as run:
-            busy = clients.latencies(served + READ, going_on=lambda: run.poll() is None)
-    run.must_not_have_failed()
-    return p99(idle), p99(busy)
+        with ThreadPoolExecutor(1) as threads:
+            run = threads.submit(clients.post, f"{served}/etl/run?wait=true")
+            busy = clients.latencies(served + READ, going_on=lambda: not run.done())
+    if b'"succeeded"' not in run.result():
+        raise SystemExit(f"the run did not succeed: {run.result()!r}")
+    return percentile(99, idle), percentile(99, busy)
 
 
-def p99(seconds: list[float]) -> float:
+def browsing(shop: Workshop, rows: int) -> list[Result]:
+    """The slowest of twenty answers that the page's Data view waits for."""
+    database = shop.database()
+    with source(rows) as url:
+        document = shop.document(url)
+        etl_run(document, database)
+    place = token(None, "asc", [FIRST_ID + rows // 2])
+    asked = {
+        "pages": ["", f"after={place}", f"order=desc&after={token(None, 'desc', [FIRST_ID + rows // 2])}"],
+        "sorts": [
+            f"sort={name}&order={order}" for name in ("user_id", "title", "loaded_at") for order in ("asc", "desc")
+        ],
+        "filters": ["user_id=7", f"title={WORDS[0]}"],
+        "searches for what is often there": [f"q={word}" for word in WORDS],
+        "searches for what is there once or not": [f"q={FIRST_ID + place}" for place in range(0, 2 * rows, rows // 4)],
+    }
+    with serve(document, database) as served:
+        taken = {
+            what: [second for query in queries for second in clients.times(f"{served}/posts?limit=50&{query}", 20)]
+            for what, queries in asked.items()
+        }
+    return [
+        Result(f"p95 of {what}, {rows:,} rows", MS(ours := percentile(95, seconds)), "200.0 ms", ours, below=200)
+        for what, seconds in taken.items()
+    ]
+
+
+def percentile(percent: int, seconds: list[float]) -> float:
     """In milliseconds."""
-    return 1000 * statistics.quantiles(seconds, n=100)[-1]
+    return 1000 * statistics.quantiles(seconds, n=100)[percent - 1]

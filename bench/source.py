@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0, help="seconds before each answer")
     options = parser.parse_args(arguments)
+    os.nice(10)  # it stands for another machine: what it takes of this one's time is not to be measured
     asyncio.run(serve(array(options.rows), options.port, options.latency))
 
 

@@ -26,7 +26,7 @@ Listener = Callable[[Run], None]
 Start = Callable[[World, Listener, Listener], Awaitable[Run]]
 
 #: A run that the service began gives way to its readers.
-_NICENESS = 5
+_NICENESS = 10
 
 
 def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -> None:
