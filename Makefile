@@ -68,7 +68,9 @@ images: ## Build the container images etlpipeline/service:dev and etlpipeline/fr
 lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/run.txt
 	$(compile) $(if $(UPGRADE),--upgrade) --group build -o requirements/build.txt
-	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml --group build --group dev -c requirements/run.txt -o requirements/dev.txt
+	$(compile) $(if $(UPGRADE),--upgrade) --group operator -c requirements/run.txt -o requirements/operator.txt
+	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml --group build --group operator --group dev -c requirements/run.txt \
+	  -c requirements/operator.txt -o requirements/dev.txt
 
 .PHONY: generated
 generated: $(venv)/dev.installed ## Write the files anew that are made from the code: docs/openapi.json, the document's schema

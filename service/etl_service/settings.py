@@ -36,6 +36,9 @@ class Settings:
     hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
     api_token: str | None = field(default=None, repr=False)  #: ETL_API_TOKEN, or the content of ETL_API_TOKEN_FILE
     api_protect: Protect = "writes"  #: ETL_API_PROTECT
+    keep_schedule: bool = True  #: ETL_KEEP_SCHEDULE; no where something else keeps it, as a CronJob does on a cluster
+    termination_log: Path | None = None  #: ETL_TERMINATION_LOG, where a run leaves its record, at most 4 KiB of it
+    lost_runs: Path | None = None  #: ETL_LOST_RUNS, where others tell what became of runs that could not say it
     log_format: LogFormat = "console"  #: ETL_LOG_FORMAT
     log_level: LogLevel | None = None  #: ETL_LOG_LEVEL; None is for the command to decide
 
@@ -68,6 +71,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         hosts=tuple(name.strip().lower() for name in given.get("ETL_ALLOWED_HOSTS", "").split(",") if name.strip()),
         api_token=token,
         api_protect=protect,
+        keep_schedule=_one_of(given, "ETL_KEEP_SCHEDULE", ("yes", "no"), "yes") == "yes",
+        termination_log=Path(given["ETL_TERMINATION_LOG"]) if "ETL_TERMINATION_LOG" in given else None,
+        lost_runs=Path(given["ETL_LOST_RUNS"]) if "ETL_LOST_RUNS" in given else None,
         log_format=_one_of(given, "ETL_LOG_FORMAT", get_args(LogFormat), default.log_format),
         log_level=_one_of(given, "ETL_LOG_LEVEL", get_args(LogLevel), None),
     )

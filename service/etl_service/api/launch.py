@@ -53,10 +53,11 @@ class Refusal(BaseModel):
 
 
 class Announcement(BaseModel):
-    """What a child says: the run that it began, or why it did not."""
+    """What a child says: the run that it began, or why it did not. Where it has ended, what the table then held."""
 
     run: Run | None = None
     refusal: Refusal | None = None
+    rows: int | None = None
 
 
 class Launcher:

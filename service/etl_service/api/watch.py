@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from etl_service.api.begin import begin_run
 from etl_service.api.service import Service
 from etl_service.errors import EtlError
 from etl_service.load.errors import Busy
-from etl_service.runs import end_dead
+from etl_service.runs import Lost, complete, end_dead
 from etl_service.spec import Schedule, next_times
 
 #: How long a lost run may stay unnoticed, and a scheduled one begin late, in seconds.
@@ -21,13 +24,17 @@ _log = logging.getLogger(__name__)
 
 async def watch(service: Service) -> None:
     """Look every `TICK`, until cancelled; what goes wrong once is tried again."""
-    spec = service.pipeline.spec
-    timetable = Timetable(spec.schedule, service.world.clock()) if spec.schedule and not spec.suspend else None
+    spec, settings = service.pipeline.spec, service.settings
+    kept_here = spec.schedule if settings.keep_schedule and not spec.suspend else None
+    timetable = Timetable(kept_here, service.world.clock()) if kept_here else None
+    told = b""
     trouble = ""
     while True:
         await asyncio.sleep(TICK)
         try:
             await _end_dead(service)
+            if settings.lost_runs:
+                told = await _complete(service, settings.lost_runs, told)
             if timetable and (moment := timetable.due(service.world.clock())):
                 await _begin_scheduled(service, moment)
             trouble = ""
@@ -63,6 +70,31 @@ async def _end_dead(service: Service) -> None:
     name = service.pipeline.full_name
     if ended := await service.aside(end_dead, service.store, name, service.world.clock()):
         _log.warning("run %s was lost: %s", ended.id, ended.message, extra={"run": ended.id, "reason": ended.reason})
+
+
+async def _complete(service: Service, path: Path, seen: bytes) -> bytes:
+    """Have the history tell what the file knows of lost runs; gives what of it has been told."""
+    try:
+        told = path.read_bytes()
+    except OSError:
+        return seen
+    if told == seen:
+        return seen
+    try:
+        runs = await service.aside(
+            complete, service.pipeline, service.store, _LOST_RUNS.validate_json(told), service.world
+        )
+    except Busy:  # the next look will do
+        return seen
+    except ValidationError as error:
+        _log.warning("%s is no list of lost runs: %s", path, error)
+    else:
+        for run in runs:
+            _log.warning("run %s was lost: %s", run.id, run.message, extra={"run": run.id, "reason": run.reason})
+    return told
+
+
+_LOST_RUNS = TypeAdapter(list[Lost])
 
 
 async def _begin_scheduled(service: Service, moment: datetime) -> None:

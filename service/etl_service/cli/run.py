@@ -63,6 +63,7 @@ def command(
 
     with announcing(announce) as announcer:
         settings = settings_for(database, level="warning" if trigger == "cli" else "info")
+        announcer.log = settings.termination_log
         opened = open_all(file, settings)
         spec = opened.pipeline.spec
         if spec.suspend and trigger != "cli":

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -17,6 +18,7 @@ from etl_service.cli import words
 from etl_service.cli.failure import FAILED, show_failure
 from etl_service.cli.opening import Opened
 from etl_service.cli.progress import Progress, progress_for
+from etl_service.cli.termination import leave, rows_of
 from etl_service.errors import EtlError
 from etl_service.load.errors import Busy
 from etl_service.model import Run
@@ -37,6 +39,8 @@ def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -
     """
     progress = progress_for(opened.settings, quiet=announcer.enabled)
     run, began = asyncio.run(_supervised(opened, announcer, progress, start))
+    if log := opened.settings.termination_log:
+        leave(log, Announcement(run=run, rows=rows_of(opened.store, opened.pipeline.spec.load.table)))
     if not began:
         announcer.begun(run)
         click.echo(
@@ -56,6 +60,7 @@ class Announcer:
 
     def __init__(self, enabled: bool) -> None:
         self.enabled = enabled
+        self.log: Path | None = None  #: where a refusal is left, too
         self._said = not enabled
 
     def begun(self, run: Run) -> None:
@@ -65,6 +70,8 @@ class Announcer:
         run_id = error.run_id if isinstance(error, Busy) else None
         refusal = Refusal(reason=error.reason, message=error.message, field=error.field, run_id=run_id)
         self._say(Announcement(refusal=refusal))
+        if self.log:
+            leave(self.log, Announcement(refusal=refusal))
 
     def _say(self, announcement: Announcement) -> None:
         if not self._said:

@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from etl_service.errors import EtlError
 from etl_service.load.store import Claim, Loaded, Staging, Target
-from etl_service.model import Chunk, Counts, Run, Seconds, SourceStats, Status, timestamp
+from etl_service.model import Chunk, Counts, Run, Seconds, SourceStats, Status, Trigger, timestamp
 from etl_service.runs.errors import AccountingMismatch, TooManyRejects
 from etl_service.runs.world import World
+from etl_service.spec import EtlPipeline
 from etl_service.transform import Transformer
 
 #: How often progress is shown, and the wish to cancel looked for, in seconds.
@@ -25,6 +26,19 @@ TICK = 0.2
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Outcome = tuple[Status, str, str]  #: status, reason, message
+
+
+def new_record(pipeline: EtlPipeline, trigger: Trigger, request_id: str | None, world: World) -> Run:
+    """The record of a run that begins now."""
+    return Run(
+        id=world.run_id(),
+        pipeline=pipeline.metadata.name,
+        namespace=pipeline.metadata.namespace,
+        trigger=trigger,
+        request_id=request_id,
+        started_at=timestamp(world.clock()),
+        spec_hash=pipeline.hash,
+    )
 
 
 def without_load(run: Run, status: Status, reason: str, message: str, now: datetime) -> Run:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,9 +11,10 @@ from etl_service.errors import EtlError
 from etl_service.load import schema
 from etl_service.load.errors import Busy
 from etl_service.load.store import Claim, Store, StoredReject, Target
-from etl_service.model import Chunk, Counts, Run, Trigger, timestamp
+from etl_service.model import Chunk, Run, Trigger
 from etl_service.runs.errors import NothingToReplay
-from etl_service.runs.execution import Execution, without_load
+from etl_service.runs.execution import Execution, new_record, without_load
+from etl_service.runs.lost import bury
 from etl_service.runs.world import World
 from etl_service.spec import EtlPipeline
 from etl_service.transform import Transformer, compile_transform
@@ -55,11 +55,11 @@ async def run(
     """
     asked = world.clock()
     with await _claim(pipeline, store, patience) as claim:
-        _bury(claim, store.running(pipeline.full_name), world.clock())
+        bury(claim, store.running(pipeline.full_name), world.clock())
         earlier = store.requested(pipeline.full_name, request_id) if request_id else None
         if earlier and (trigger == "rest" or earlier.status in ("succeeded", "cancelled")):
             return earlier
-        record = _reopened(earlier, pipeline) if earlier else _record(pipeline, trigger, request_id, world)
+        record = _reopened(earlier, pipeline) if earlier else new_record(pipeline, trigger, request_id, world)
         claim.begin(record)
         on_begin(record)
         target = target_of(pipeline)
@@ -93,14 +93,14 @@ async def replay(
         Busy, LoadError: as for `run`.
     """
     with await _claim(pipeline, store, patience) as claim:
-        _bury(claim, store.running(pipeline.full_name), world.clock())
+        bury(claim, store.running(pipeline.full_name), world.clock())
         ids = [reject.id for reject in _whole(store, pipeline.full_name, run_id)]
         if not ids:
             raise NothingToReplay("there is no rejected record to load again; `etl rejects` lists them")
         target = target_of(pipeline)
         mode = target.mode if target.mode != "replace" else "upsert" if target.key else "append"
         target = replace(target, mode=mode, replay=True, cursor_column=None)
-        record = _record(pipeline, "replay", None, world)
+        record = new_record(pipeline, "replay", None, world)
         claim.begin(record)
         on_begin(record)
         try:
@@ -110,16 +110,6 @@ async def replay(
         execution.max_errors = len(ids)
         execution.replayed = ids
         return await execution(_again(_whole(store, pipeline.full_name, run_id)))
-
-
-def end_dead(store: Store, pipeline: str, now: datetime) -> Run | None:
-    """End the run that is recorded as running while nobody holds the lock; None where there is none."""
-    dead = store.running(pipeline)
-    if dead is None:
-        return None
-    with suppress(Busy), store.claim(pipeline) as claim:
-        return _bury(claim, store.running(pipeline), now)
-    return None
 
 
 def target_of(pipeline: EtlPipeline) -> Target:
@@ -157,30 +147,6 @@ async def _claim(pipeline: EtlPipeline, store: Store, patience: timedelta) -> Cl
             if asyncio.get_running_loop().time() >= until:
                 raise
             await asyncio.sleep(_RETRY_CLAIM)
-
-
-def _bury(claim: Claim, dead: Run | None, now: datetime) -> Run | None:
-    """End a dead run's record; whoever holds the lock knows that it is dead."""
-    if dead is None:
-        return None
-    message = "its process ended without a word (killed, out of memory, or its machine lost); nothing was changed"
-    # What it had rejected went with its staging.
-    lost = dead.model_copy(update={"counts": Counts(fetched=dead.counts.fetched)})
-    ended = without_load(lost, "interrupted", "ProcessLost", message, now)
-    claim.end(ended)
-    return ended
-
-
-def _record(pipeline: EtlPipeline, trigger: Trigger, request_id: str | None, world: World) -> Run:
-    return Run(
-        id=world.run_id(),
-        pipeline=pipeline.metadata.name,
-        namespace=pipeline.metadata.namespace,
-        trigger=trigger,
-        request_id=request_id,
-        started_at=timestamp(world.clock()),
-        spec_hash=pipeline.hash,
-    )
 
 
 def _reopened(earlier: Run, pipeline: EtlPipeline) -> Run:

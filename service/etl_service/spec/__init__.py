@@ -18,7 +18,7 @@ from etl_service.spec.pagination import (
 from etl_service.spec.pipeline import EtlPipeline, Metadata, PipelineSpec, RunSpec, public_document
 from etl_service.spec.problems import Problem, SpecInvalid
 from etl_service.spec.schedule import Schedule, next_times
-from etl_service.spec.schema import json_schema
+from etl_service.spec.schema import document_schema, json_schema
 from etl_service.spec.secret import SECRETS, Secret, SecretMissing, read_secret
 from etl_service.spec.transform import Clean, ColumnSpec, ColumnType, OnError, Transform
 
@@ -64,6 +64,7 @@ __all__ = [
     "Storage",
     "Toleration",
     "Transform",
+    "document_schema",
     "json_schema",
     "load_pipeline",
     "name_problem",

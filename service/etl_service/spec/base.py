@@ -11,6 +11,9 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
 from etl_service.spec.rule import Rule
 
+#: The keyword of a CRD's schema for rules in CEL; no other schema knows it.
+VALIDATIONS = "x-kubernetes-validations"
+
 
 def wrong(message: str, remedy: str) -> PydanticCustomError:
     """What a validator raises: in a human's words, and never with a value that may be a secret."""
@@ -49,6 +52,9 @@ class Model(BaseModel):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         schema = handler(core)
+        part = handler.resolve_ref_schema(schema)
         for rule in cls.rules:
-            handler.resolve_ref_schema(schema).update(rule.schema)
+            part.update(rule.schema)
+        if validations := [rule.validation for rule in cls.rules if rule.cel]:
+            part[VALIDATIONS] = validations
         return schema

@@ -23,10 +23,18 @@ class Rule(Generic[M]):
     remedy: str
     breach: Callable[[M], object]  #: what is at fault; anything false where the rule is kept
     schema: Mapping[str, Any] = field(default_factory=dict)  #: the JSON Schema keywords that say the same
+    cel: str = ""  #: the same in CEL, where ``self`` is the model as the document has it: true where the rule is kept
+    in_general: str = ""  #: what the message says for a breach where it cannot tell which
 
     @property
     def location(self) -> tuple[str, ...]:
         return tuple(self.path.split(".")) if self.path else ()
+
+    @property
+    def validation(self) -> dict[str, str]:
+        """The rule as a CRD states it, with the message that the model gives."""
+        message = f"{self.message.format(self.in_general)}; {self.remedy}"
+        return {"rule": self.cel, "message": message, **({"fieldPath": f".{self.path}"} if self.path else {})}
 
 
 def not_both(one: str, other: str) -> Rule[Any]:
@@ -47,6 +55,7 @@ def at_least_one(*members: str) -> Rule[Any]:
         remedy=f"set {_listed(members, 'or')}",
         breach=lambda model: not _set(model, members),
         schema={"minProperties": 1},
+        cel=f"{_set_in_cel(members)}.exists(one, one)",
     )
 
 
@@ -61,11 +70,17 @@ def _union(members: tuple[str, ...], schema: dict[str, Any]) -> Rule[Any]:
         remedy="keep one of them",
         breach=several,
         schema=schema,
+        cel=f"{_set_in_cel(members)}.filter(one, one).size() <= 1",
+        in_general=_listed(members, "and"),
     )
 
 
 def _set(model: object, members: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(member for member in members if getattr(model, member) is not None)
+
+
+def _set_in_cel(members: tuple[str, ...]) -> str:
+    return f"[{', '.join(f'has(self.{to_camel(member)})' for member in members)}]"
 
 
 def _listed(members: tuple[str, ...], last: str) -> str:

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from etl_service.spec.secret import Secret
     from etl_service.spec.transform import ColumnSpec, Transform
 
+#: In CEL: the names of a list that come twice, whether the run looks back in time, and the column it begins from.
+_TWICE = "{0}.exists(one, !{0}.exists_one(other, other.lowerAscii() == one.lowerAscii()))"
+_COLUMNS = "(has(self.transform) && has(self.transform.columns) ? self.transform.columns : [])"
+_KEY = "(has(self.load.key) ? self.load.key : [])"
+_CURSOR = f"{_COLUMNS}.filter(column, column.name == self.extract.incremental.column)"
+_LOOKBACK = (
+    "has(self.extract.incremental) && has(self.extract.incremental.lookback) && "
+    "duration(self.extract.incremental.lookback) > duration('0s')"
+)
+
 SECRET_RULES: tuple[Rule[Secret], ...] = (
     at_most_one("secret_key_ref", "env", "file"),
     at_least_one("secret_key_ref", "env", "file"),
@@ -37,6 +47,7 @@ PAGE_RULES: tuple[Rule[PagePagination], ...] = (
         message="is set, and size is not: there is nothing to send",
         remedy="set size, or leave sizeParam out",
         breach=lambda page: page.size_param is not None and page.size is None,
+        cel="!has(self.sizeParam) || has(self.size)",
     ),
 )
 
@@ -54,6 +65,9 @@ EXTRACT_RULES: tuple[Rule[Extract], ...] = (
         message="is no web address, and {} needs one",
         remedy="use a URL that begins with https:, or leave the field out",
         breach=lambda extract: _first(_of_the_web(extract)) if not _is_web(extract) else None,
+        cel="self.url.matches('^https?:') || !has(self.headers) && !has(self.auth) && !has(self.pagination) && "
+        "!has(self.incremental) && !(has(self.method) && self.method == 'POST')",
+        in_general="what is set beside it",
     ),
     Rule(
         path="params",
@@ -66,9 +80,11 @@ EXTRACT_RULES: tuple[Rule[Extract], ...] = (
 TRANSFORM_RULES: tuple[Rule[Transform], ...] = (
     Rule(
         path="columns",
-        message="the column {} comes twice; SQL does not tell upper case from lower case",
+        message="{} comes twice; SQL does not tell upper case from lower case",
         remedy="give each column a name of its own",
-        breach=lambda transform: _twice(column.name.lower() for column in transform.columns or ()),
+        breach=lambda transform: _column_twice(column.name for column in transform.columns or ()),
+        cel=f"!has(self.columns) || !{_TWICE.format('self.columns.map(column, column.name)')}",
+        in_general="a column",
     ),
 )
 
@@ -79,18 +95,23 @@ LOAD_RULES: tuple[Rule[Load], ...] = (
         message="is empty, and mode upsert needs to know which row is which",
         remedy="name the columns of the key, such as [id], or set mode: append or mode: replace",
         breach=lambda load: load.mode == "upsert" and not load.key,
+        cel="has(self.mode) && self.mode != 'upsert' || has(self.key) && self.key.size() > 0",
     ),
     Rule(
         path="key",
-        message="names the column {} twice",
+        message="names {} twice",
         remedy="name each column once",
-        breach=lambda load: _twice(name.lower() for name in load.key),
+        breach=lambda load: _column_twice(load.key),
+        cel=f"!has(self.key) || !{_TWICE.format('self.key')}",
+        in_general="a column",
     ),
     Rule(
         path="allowEmpty",
         message="is set, and mode is {}: only a replace can empty the table",
         remedy="set mode: replace, or leave allowEmpty out",
         breach=lambda load: load.mode if load.allow_empty and load.mode != "replace" else None,
+        cel="!has(self.allowEmpty) || !self.allowEmpty || has(self.mode) && self.mode == 'replace'",
+        in_general="another",
     ),
 )
 
@@ -100,18 +121,24 @@ PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
         message="names {}, which is not among the columns of the transform",
         remedy="add the column, or correct its name",
         breach=lambda spec: _first(name for name in spec.load.key if _is_unknown(name, spec)),
+        cel=f"{_COLUMNS}.size() == 0 || {_KEY}.all(key, {_COLUMNS}.exists(column, column.name == key))",
+        in_general="a column",
     ),
     Rule(
         path="load.key",
         message="names {}, a column of type json: two texts may mean one value",
         remedy="choose a column of another type",
         breach=lambda spec: _first(name for name in spec.load.key if _type_of(name, spec) == "json"),
+        cel=f"{_COLUMNS}.filter(column, column.type == 'json').all(column, !{_KEY}.exists(key, column.name == key))",
+        in_general="one",
     ),
     Rule(
         path="extract.incremental.column",
         message="is {}, which is not among the columns of the transform",
         remedy="add the column, or correct its name",
         breach=lambda spec: _first(name for name in _cursor(spec) if _is_unknown(name, spec)),
+        cel=f"!has(self.extract.incremental) || {_COLUMNS}.size() == 0 || {_CURSOR}.size() > 0",
+        in_general="a name",
     ),
     Rule(
         path="extract.incremental.column",
@@ -120,6 +147,8 @@ PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
         breach=lambda spec: _first(
             kind for name in _cursor(spec) if (kind := _type_of(name, spec)) in ("boolean", "json")
         ),
+        cel=f"!has(self.extract.incremental) || {_CURSOR}.all(column, !(column.type in ['boolean', 'json']))",
+        in_general="boolean or json",
     ),
     Rule(
         path="extract.incremental.lookback",
@@ -130,24 +159,30 @@ PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
             for name in _cursor(spec)
             if _looks_back(spec) and (kind := _type_of(name, spec)) not in (None, "timestamp", "date")
         ),
+        cel=f"!({_LOOKBACK}) || {_CURSOR}.all(column, column.type in ['timestamp', 'date'])",
+        in_general="another",
     ),
     Rule(
         path="extract.incremental",
         message="is set, and mode is replace: what was not fetched again would be deleted",
         remedy="set mode: upsert or mode: append, or leave incremental out",
         breach=lambda spec: spec.extract.incremental is not None and spec.load.mode == "replace",
+        cel="!has(self.extract.incremental) || !has(self.load.mode) || self.load.mode != 'replace'",
     ),
     Rule(
         path="extract.incremental.lookback",
         message="is set, and mode is append without a key: what is fetched again would be inserted again",
         remedy="set load.key, or leave lookback out",
         breach=lambda spec: _looks_back(spec) and spec.load.mode == "append" and not spec.load.key,
+        cel=f"!({_LOOKBACK}) || !has(self.load.mode) || self.load.mode != 'append' || {_KEY}.size() > 0",
     ),
     Rule(
         path="service.replicas",
         message="is {}, and SQLite can be served by one pod only",
         remedy="set load.postgres, or replicas: 1",
         breach=lambda spec: spec.service.replicas if spec.service.replicas > 1 and not spec.load.postgres else None,
+        cel="has(self.load.postgres) || !has(self.service) || !has(self.service.replicas) || self.service.replicas < 2",
+        in_general="more than 1",
     ),
 )
 
@@ -199,6 +234,11 @@ def _type_of(name: str, spec: PipelineSpec) -> str | None:
 
 def _column(name: str, spec: PipelineSpec) -> ColumnSpec | None:
     return next((column for column in spec.transform.columns or () if column.name == name), None)
+
+
+def _column_twice(names: Iterable[str]) -> str | None:
+    name = _twice(name.lower() for name in names)
+    return f"the column {name}" if name else None
 
 
 def _twice(names: Iterable[str]) -> str | None:

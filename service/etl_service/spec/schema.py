@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from etl_service.spec.base import VALIDATIONS
 from etl_service.spec.pipeline import API_VERSION, EtlPipeline
 
 
@@ -13,7 +14,7 @@ def json_schema() -> dict[str, Any]:
     Types, patterns, bounds and unions are in it, and every field's description. What no schema can say (how the
     fields of a document fit together, SQL's words, time zones) is not.
     """
-    schema = _tidy(EtlPipeline.model_json_schema(by_alias=True))
+    schema = _without_validations(document_schema())
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://{API_VERSION.replace('/', '/schemas/')}/pipeline.json",
@@ -21,6 +22,20 @@ def json_schema() -> dict[str, Any]:
         **schema,
         "required": ["apiVersion", "kind", *schema["required"]],
     }
+
+
+def document_schema() -> dict[str, Any]:
+    """What all schemas of a document are made from: with the rules between fields in CEL."""
+    schema: dict[str, Any] = _tidy(EtlPipeline.model_json_schema(by_alias=True))
+    return schema
+
+
+def _without_validations(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_validations(member) for member in part]
+    if isinstance(part, dict):
+        return {key: _without_validations(member) for key, member in part.items() if key != VALIDATIONS}
+    return part
 
 
 def _tidy(part: Any, *, of_names: bool = False) -> Any:

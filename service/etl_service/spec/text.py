@@ -11,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 from pydantic import Strict, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from etl_service.spec.base import wrong
+from etl_service.spec.base import VALIDATIONS, wrong
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class Written(Generic[V]):
     write: Callable[[V], str]
     look: Callable[[str], None] = _nothing_to_say  #: raises `wrong` where more can be said than the pattern does
     or_integer: bool = False  #: whether a whole number need not be text, as in Kubernetes' quantities
+    bounds: tuple[str, str] | None = None  #: where the value has bounds: the rule in CEL, and what is said of a breach
 
     def validate(self, given: Any, info: ValidationInfo) -> V:
         if info.mode == "python" and type(given) is self.python:
@@ -63,11 +64,13 @@ class Written(Generic[V]):
         return core_schema.with_info_plain_validator_function(self.validate, serialization=writing)
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: Any) -> dict[str, Any]:
+        rule, said = self.bounds or ("", "")
         return {
             "type": ["string", "integer"] if self.or_integer else "string",
             "pattern": f"^({self.pattern})$",
             "maxLength": self.max_length,
             **({"minLength": self.min_length} if self.min_length else {}),
+            **({VALIDATIONS: [{"rule": rule, "message": f"{said}; {self.how}"}]} if self.bounds else {}),
         }
 
 
@@ -90,12 +93,15 @@ def duration(least: timedelta, most: timedelta) -> Written[timedelta]:
         parts = re.findall("([0-9]+)([hms]+)", text)
         value = sum((int(count) * _DURATIONS[unit] for count, unit in parts), timedelta(0))
         if not least <= value <= most:
-            raise wrong(f"must be from {_write_duration(least)} to {_write_duration(most)}", how)
+            raise wrong(must, how)
         return value
 
+    first, last = _write_duration(least), _write_duration(most)
+    must = f"must be from {first} to {last}"
+    cel = f"duration(self) >= duration('{first}') && duration(self) <= duration('{last}')"
     how = "write hours, minutes, seconds and milliseconds, like 1h30m, 30s or 500ms"
     pattern = "([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,5}s)?([0-9]{1,5}ms)?"
-    return Written("a duration", how, pattern, 24, 2, timedelta, read, _write_duration)
+    return Written("a duration", how, pattern, 24, 2, timedelta, read, _write_duration, bounds=(cel, must))
 
 
 def _write_duration(value: timedelta) -> str:
@@ -121,12 +127,17 @@ def _size(most: int) -> Written[int]:
         digits = text.rstrip("KMGTik")
         value = int(digits) * _SIZES.get(text[len(digits) :], 1)
         if not 0 < value <= most:
-            raise wrong(f"must be from 1 byte to {_write_size(most)}", how)
+            raise wrong(must, how)
         return value
+
+    must = f"must be from 1 byte to {_write_size(most)}"
+    cel = (
+        f"quantity(self).isGreaterThan(quantity('0')) && !quantity(self).isGreaterThan(quantity('{_write_size(most)}'))"
+    )
 
     how = 'write bytes, like 1Gi, 500M or "1048576"'
     pattern = "[0-9]{1,16}(Ki|Mi|Gi|Ti|k|M|G|T)?"
-    return Written("a size", how, pattern, 18, 1, int, read, _write_size)
+    return Written("a size", how, pattern, 18, 1, int, read, _write_size, bounds=(cel, must))
 
 
 def _write_size(value: int) -> str:

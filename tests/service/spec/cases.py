@@ -1,7 +1,8 @@
 """Documents that are refused, in one table: whatever else reads a document, such as a CRD, can be held to it.
 
 A case changes `DOCUMENT` in one place, and names the field at fault and what is said about it. ``by_schema`` tells
-that a schema can say it: types, patterns, bounds and unions. The rest needs a program.
+that a schema can say it: types, patterns, bounds and unions. The rest needs a program. ``by_server`` tells that a
+Kubernetes API server says it, by the schema and the rules of the CRD; where it is not set, it does what a schema does.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Case:
     change: dict[str, Any]
     message: str
     by_schema: bool = False
+    by_server: bool | None = None
 
 
 def changed(change: dict[str, Any], document: dict[str, Any] = DOCUMENT) -> dict[str, Any]:
@@ -113,31 +115,54 @@ EXTRACT = [
     Case("spec.extract.url", extract(url="https://user:hunter2@a/"), LITERAL),
     Case("spec.extract.url", extract(url="https://user@a/"), LITERAL),
     Case("spec.extract.url", extract(url="https://a/?x=1&api_key=hunter2"), LITERAL),
-    Case("spec.extract.url", extract(url="file:"), "names no file"),
-    Case("spec.extract.url", extract(url="file://host/posts.json"), "names no file"),
-    Case("spec.extract.url", extract(url="file:posts.json?a=b"), "names no file"),
+    Case("spec.extract.url", extract(url="file:"), "names no file", by_server=True),
+    Case("spec.extract.url", extract(url="file://host/posts.json"), "names no file", by_server=True),
+    Case("spec.extract.url", extract(url="file:posts.json?a=b"), "names no file", by_server=True),
     Case("spec.extract.url", extract(url="sample:users"), "is no sample"),
     Case("spec.extract.url", extract(url="sample://posts"), "is no sample"),
-    Case("spec.extract.url", extract(url="file:posts.json", params={"a": 1}), "params needs one"),
-    Case("spec.extract.url", extract(url="file:posts.json", headers={"Accept": "a/b"}), "headers needs one"),
-    Case("spec.extract.url", extract(url="sample:", auth={"bearer": {"token": SECRET}}), "auth needs one"),
-    Case("spec.extract.url", extract(url="sample:posts", pagination={"link": {}}), "pagination needs one"),
-    Case("spec.extract.url", extract(url="sample:posts", incremental=SINCE), "incremental needs one"),
-    Case("spec.extract.url", extract(url="sample:posts", method="POST"), "method POST needs one"),
+    Case("spec.extract.url", extract(url="file:posts.json", params={"a": 1}), "params needs one", by_server=True),
+    Case(
+        "spec.extract.url",
+        extract(url="file:posts.json", headers={"Accept": "a/b"}),
+        "headers needs one",
+        by_server=True,
+    ),
+    Case(
+        "spec.extract.url", extract(url="sample:", auth={"bearer": {"token": SECRET}}), "auth needs one", by_server=True
+    ),
+    Case(
+        "spec.extract.url", extract(url="sample:posts", pagination={"link": {}}), "pagination needs one", by_server=True
+    ),
+    Case("spec.extract.url", extract(url="sample:posts", incremental=SINCE), "incremental needs one", by_server=True),
+    Case("spec.extract.url", extract(url="sample:posts", method="POST"), "method POST needs one", by_server=True),
     Case("spec.extract.records", extract(records="data"), "is not a JSON Pointer", by_schema=True),
     Case("spec.extract.records", extract(records="/a~2"), "is not a JSON Pointer", by_schema=True),
     Case("spec.extract.records", extract(records="$.data"), "is not a JSON Pointer", by_schema=True),
-    Case("spec.extract.records", extract(records=None), "is empty", by_schema=True),
+    Case("spec.extract.records", extract(records=None), "is empty", by_schema=True, by_server=False),
     Case("spec.extract.method", extract(method="PUT"), "must be GET or POST", by_schema=True),
     Case("spec.extract.method", extract(method="get"), "must be GET or POST", by_schema=True),
     Case("spec.extract.body", extract(body={"a": 1}), "method is GET"),
     Case("spec.extract.body", extract(body=None), "is empty"),
     Case("spec.extract.params", extract(params=[]), "must be a map, and is a list", by_schema=True),
     Case("spec.extract.params", extract(params={f"p{i}": i for i in range(65)}), "has more than 64", by_schema=True),
-    Case('spec.extract.params["a b"]', extract(params={"a b": 1}), "is not the name of a query param", by_schema=True),
-    Case("spec.extract.params.a", extract(params={"a": [1]}), "must be text, a number", by_schema=True),
-    Case("spec.extract.params.a", extract(params={"a": None}), "is empty", by_schema=True),
-    Case("spec.extract.params.a", extract(params={"a": "b" * 2049}), "has more than 2048", by_schema=True),
+    Case(
+        'spec.extract.params["a b"]',
+        extract(params={"a b": 1}),
+        "is not the name of a query param",
+        by_schema=True,
+        by_server=False,
+    ),
+    Case(
+        "spec.extract.params.a", extract(params={"a": [1]}), "must be text, a number", by_schema=True, by_server=False
+    ),
+    Case("spec.extract.params.a", extract(params={"a": None}), "is empty", by_schema=True, by_server=False),
+    Case(
+        "spec.extract.params.a",
+        extract(params={"a": "b" * 2049}),
+        "has more than 2048",
+        by_schema=True,
+        by_server=False,
+    ),
     Case("spec.extract.params.api_key", extract(params={"api_key": "hunter2"}), LITERAL),
     Case("spec.extract.params.apikey", extract(params={"apikey": "hunter2"}), LITERAL),
     Case("spec.extract.params.access_token", extract(params={"access_token": "hunter2"}), LITERAL),
@@ -150,7 +175,13 @@ EXTRACT = [
     Case("spec.extract.headers.PRIVATE-TOKEN", extract(headers={"PRIVATE-TOKEN": "hunter2"}), LITERAL),
     Case("spec.extract.headers.Host", extract(headers={"Host": "a"}), "HTTP itself writes"),
     Case("spec.extract.headers.Content-Length", extract(headers={"Content-Length": "1"}), "HTTP itself writes"),
-    Case('spec.extract.headers["A:"]', extract(headers={"A:": "b"}), "is not the name of a header", by_schema=True),
+    Case(
+        'spec.extract.headers["A:"]',
+        extract(headers={"A:": "b"}),
+        "is not the name of a header",
+        by_schema=True,
+        by_server=False,
+    ),
     Case("spec.extract.headers.A", extract(headers={"A": "b\r\nC: d"}), "is not a header's value", by_schema=True),
     Case("spec.extract.headers.A", extract(headers={"A": "é"}), "is not a header's value", by_schema=True),
     Case("spec.extract.headers.A", extract(headers={"A": 1}), "must be text", by_schema=True),
@@ -271,13 +302,16 @@ PAGES = [
         by_schema=True,
     ),
     Case("spec.extract.pagination.pages", extract(pagination={"pages": {}}), "is no field", by_schema=True),
-    Case("spec.extract.pagination.link", extract(pagination={"link": None}), "is empty", by_schema=True),
+    Case(
+        "spec.extract.pagination.link", extract(pagination={"link": None}), "is empty", by_schema=True, by_server=False
+    ),
     Case("spec.extract.pagination.link", extract(pagination={"link": True}), "must be a map", by_schema=True),
     Case("spec.extract.pagination.page.size", extract(pagination={"page": {"size": 0}}), "at least 1", by_schema=True),
     Case(
         "spec.extract.pagination.page.sizeParam",
         extract(pagination={"page": {"sizeParam": "per_page"}}),
         "size is not",
+        by_server=True,
     ),
     Case(
         "spec.extract.pagination.page",
@@ -301,6 +335,7 @@ PAGES = [
         "spec.extract.params",
         extract(params={"key": "a"}, auth={"apiKey": {"name": "key", "in": "query", "value": SECRET}}),
         "key is set twice",
+        by_server=True,
     ),
     Case("spec.extract.params", extract(params={"since": "a"}, incremental=SINCE), "since is set twice"),
 ]
@@ -315,13 +350,18 @@ LIMITS = [
     Case("spec.extract.limits.timeout", extract(limits={"timeout": "-1s"}), "is not a duration", by_schema=True),
     Case("spec.extract.limits.timeout", extract(limits={"timeout": "30 s"}), "is not a duration", by_schema=True),
     Case("spec.extract.limits.timeout", extract(limits={"timeout": "٣s"}), "is not a duration", by_schema=True),
-    Case("spec.extract.limits.timeout", extract(limits={"timeout": "0s"}), "must be from 100ms to 1h"),
-    Case("spec.extract.limits.timeout", extract(limits={"timeout": "61m"}), "must be from 100ms to 1h"),
+    Case("spec.extract.limits.timeout", extract(limits={"timeout": "0s"}), "must be from 100ms to 1h", by_server=True),
+    Case("spec.extract.limits.timeout", extract(limits={"timeout": "61m"}), "must be from 100ms to 1h", by_server=True),
     Case("spec.extract.limits.timeOut", extract(limits={"timeOut": "1s"}), "is no field", by_schema=True),
     Case("spec.extract.limits.maxBytes", extract(limits={"maxBytes": 1000}), "must be text", by_schema=True),
     Case("spec.extract.limits.maxBytes", extract(limits={"maxBytes": "1GB"}), "is not a size", by_schema=True),
     Case("spec.extract.limits.maxBytes", extract(limits={"maxBytes": "1.5Gi"}), "is not a size", by_schema=True),
-    Case("spec.extract.limits.maxBytes", extract(limits={"maxBytes": "0"}), "must be from 1 byte to 1024Ti"),
+    Case(
+        "spec.extract.limits.maxBytes",
+        extract(limits={"maxBytes": "0"}),
+        "must be from 1 byte to 1024Ti",
+        by_server=True,
+    ),
     Case("spec.extract.limits.concurrency", extract(limits={"concurrency": 0}), "at least 1", by_schema=True),
     Case("spec.extract.limits.concurrency", extract(limits={"concurrency": 65}), "at most 64", by_schema=True),
     Case(
@@ -341,7 +381,7 @@ LIMITS = [
 
 TRANSFORM = [
     Case("spec.transform.columns", spec(transform={"columns": []}), "is empty", by_schema=True),
-    Case("spec.transform.columns", spec(transform={"columns": None}), "is empty", by_schema=True),
+    Case("spec.transform.columns", spec(transform={"columns": None}), "is empty", by_schema=True, by_server=False),
     Case("spec.transform.columns", spec(transform={"columns": {}}), "must be a list", by_schema=True),
     Case("spec.transform.columns[1]", columns("name"), "must be a map, and is text", by_schema=True),  # type: ignore[arg-type]
     Case("spec.transform.columns[1].name", columns({"type": "text"}), "is missing", by_schema=True),
@@ -352,8 +392,10 @@ TRANSFORM = [
     Case("spec.transform.columns[1].required", columns({**NAME, "required": 1}), "must be true or", by_schema=True),
     Case("spec.transform.columns[1].clean", columns({**NAME, "clean": "strip"}), "must be a list", by_schema=True),
     Case("spec.transform.columns[1].clean[0]", columns({**NAME, "clean": ["trim"]}), "must be strip,", by_schema=True),
-    Case("spec.transform.columns", columns(NAME, NAME), "the column name comes twice"),
-    Case("spec.transform.columns", columns(NAME, {**NAME, "name": "NAME"}), "the column name comes twice"),
+    Case("spec.transform.columns", columns(NAME, NAME), "the column name comes twice", by_server=True),
+    Case(
+        "spec.transform.columns", columns(NAME, {**NAME, "name": "NAME"}), "the column name comes twice", by_server=True
+    ),
     Case("spec.transform.onError", spec(transform={"onError": "ignore"}), "must be quarantine, skip", by_schema=True),
     Case("spec.transform.on_error", spec(transform={"on_error": "skip"}), "is no field", by_schema=True),
     Case("spec.transform.maxErrors", spec(transform={"maxErrors": -1}), "at least 0", by_schema=True),
@@ -367,16 +409,18 @@ TRANSFORM = [
 
 LOAD = [
     Case("spec.load.table", load(table=LEFT_OUT), "is missing", by_schema=True),
-    Case("spec.load.key", load(key=LEFT_OUT), "mode upsert needs to know"),
-    Case("spec.load.key", load(key=[]), "mode upsert needs to know"),
+    Case("spec.load.key", load(key=LEFT_OUT), "mode upsert needs to know", by_server=True),
+    Case("spec.load.key", load(key=[]), "mode upsert needs to know", by_server=True),
     Case("spec.load.key", load(key="id"), "must be a list, and is text", by_schema=True),
-    Case("spec.load.key", load(key=["id", "ID"]), "names the column id twice"),
+    Case("spec.load.key", load(key=["id", "ID"]), "names the column id twice", by_server=True),
     Case("spec.load.key[0]", load(key=["run_id"]), "every row is given"),
     Case("spec.load.mode", load(mode="merge"), "must be upsert, append or replace", by_schema=True),
-    Case("spec.load.allowEmpty", load(allowEmpty=True), "mode is upsert"),
+    Case("spec.load.allowEmpty", load(allowEmpty=True), "mode is upsert", by_server=True),
     Case("spec.load", load(sqlite={}, postgres={"dsn": SECRET}), "sets sqlite and postgres", by_schema=True),
     Case("spec.load.postgres.dsn", load(postgres={"dsn": "postgresql://hunter2@a/b"}), LITERAL, by_schema=True),
-    Case("spec.load.postgres.schema", load(postgres={"dsn": SECRET, "schema": "pg_x"}), "begins with pg_"),
+    Case(
+        "spec.load.postgres.schema", load(postgres={"dsn": SECRET, "schema": "pg_x"}), "begins with pg_", by_server=True
+    ),
     Case("spec.load.sqlite.path", load(sqlite={"path": "a.db"}), "is no field", by_schema=True),
 ]
 
@@ -424,27 +468,36 @@ NAMES = [
 ]
 
 BETWEEN = [
-    Case("spec.load.key", {"spec": {"transform": {"columns": [NAME]}}}, "names id, which is not among"),
-    Case("spec.load.key", {"spec": {"transform": {"columns": [{**ID, "type": "json"}]}}}, "names id, a column of type"),
+    Case("spec.load.key", {"spec": {"transform": {"columns": [NAME]}}}, "names id, which is not among", by_server=True),
+    Case(
+        "spec.load.key",
+        {"spec": {"transform": {"columns": [{**ID, "type": "json"}]}}},
+        "names id, a column of type",
+        by_server=True,
+    ),
     Case(
         "spec.extract.incremental",
         {"spec": {"extract": {"incremental": SINCE}, "load": {"mode": "replace"}}},
         "mode is replace",
+        by_server=True,
     ),
     Case(
         "spec.extract.incremental.lookback",
         {"spec": {"extract": {"incremental": {**SINCE, "lookback": "1h"}}, "load": {"mode": "append", "key": []}}},
         "mode is append without a key",
+        by_server=True,
     ),
     Case(
         "spec.extract.incremental.column",
         {"spec": {"extract": {"incremental": SINCE}, "transform": {"columns": [ID]}}},
         "is changed_at, which is not among",
+        by_server=True,
     ),
     Case(
         "spec.extract.incremental.column",
         {"spec": {"extract": {"incremental": SINCE}, "transform": {"columns": [ID, {**CHANGED, "type": "boolean"}]}}},
         "is of type boolean",
+        by_server=True,
     ),
     Case(
         "spec.extract.incremental.lookback",
@@ -455,10 +508,13 @@ BETWEEN = [
             }
         },
         "is of type integer",
+        by_server=True,
     ),
     Case("spec.extract.incremental.start", extract(incremental={**SINCE, "start": 5}), "must be text", by_schema=True),
     Case("spec.extract.incremental.start", extract(incremental={**SINCE, "start": ""}), "is empty", by_schema=True),
-    Case("spec.service.replicas", spec(service={"replicas": 2}), "SQLite can be served by one pod only"),
+    Case(
+        "spec.service.replicas", spec(service={"replicas": 2}), "SQLite can be served by one pod only", by_server=True
+    ),
 ]
 
 #: Schedules that a CronJob does not take, or that never come.
@@ -508,8 +564,8 @@ CLUSTER = [
     Case("spec.run.requestId", spec(run={"requestId": "a b"}), "is not an id", by_schema=True),
     Case("spec.run.requestId", spec(run={"requestId": 5}), "must be text", by_schema=True),
     Case("spec.run.backoffLimit", spec(run={"backoffLimit": 11}), "at most 10", by_schema=True),
-    Case("spec.run.deadline", spec(run={"deadline": "0s"}), "must be from 1s to 168h"),
-    Case("spec.run.deadline", spec(run={"deadline": "169h"}), "must be from 1s to 168h"),
+    Case("spec.run.deadline", spec(run={"deadline": "0s"}), "must be from 1s to 168h", by_server=True),
+    Case("spec.run.deadline", spec(run={"deadline": "169h"}), "must be from 1s to 168h", by_server=True),
     Case(
         "spec.run.resources.limits.memory",
         spec(run={"resources": {"limits": {"memory": "1 GB"}}}),

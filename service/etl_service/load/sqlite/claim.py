@@ -100,6 +100,10 @@ class SqliteClaim:
             self._discard_staging()
             self._end(run)
 
+    def amend(self, run: Run) -> None:
+        with self._transaction():
+            history.save_run(self._connection, run)
+
     def _end(self, run: Run) -> None:
         with self._transaction():
             # The rejects that a replay took up are all still there.

@@ -1,0 +1,1 @@
+"""Keeps EtlPipeline resources running on a Kubernetes cluster."""

@@ -1,0 +1,85 @@
+"""What the cluster has, as far as the watches have told: the objects of each pipeline, in little memory."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from etl_operator.kinds import KIND, PIPELINE_LABEL, Key, Ref, ref_of
+from etl_operator.observed import Object, Observed
+
+
+def key_of(body: Object) -> Key:
+    """The pipeline that an object is, or belongs to."""
+    metadata = body["metadata"]
+    name = metadata["name"] if body["kind"] == KIND else (metadata.get("labels") or {}).get(PIPELINE_LABEL, "")
+    return Key(metadata["namespace"], name)
+
+
+class Cache:
+    """Objects as JSON text, by pipeline: a thousand pipelines have ten thousand of them, and few are looked at."""
+
+    def __init__(self) -> None:
+        self._objects: defaultdict[Key, dict[Ref, bytes]] = defaultdict(dict)
+        self._versions: dict[tuple[Key, Ref], int] = {}
+
+    def pipelines(self) -> list[Key]:
+        return [key for key, objects in self._objects.items() if Ref(KIND, key.name) in objects]
+
+    def put(self, body: Object) -> bool:
+        """Keep the object, unless a newer state of it is here; says whether anything is new."""
+        key, ref, version = key_of(body), ref_of(body), _version(body)
+        if version <= self._versions.get((key, ref), -1):
+            return False
+        self._versions[key, ref] = version
+        self._objects[key][ref] = json.dumps(_needed(body), separators=(",", ":")).encode()
+        return True
+
+    def remove(self, body: Object) -> None:
+        """Let go of an object that was deleted."""
+        key, ref = key_of(body), ref_of(body)
+        if self._versions.get((key, ref), 0) <= _version(body):
+            self._forget(key, ref)
+
+    def keep_only(self, kind: str, there: Iterable[tuple[Key, Ref]], version: int) -> list[Key]:
+        """Let go of what a list of that version no longer has; gives whose that was."""
+        present = set(there)
+        gone = [
+            (key, ref)
+            for (key, ref), known in self._versions.items()
+            if ref.kind == kind and known <= version and (key, ref) not in present
+        ]
+        for key, ref in gone:
+            self._forget(key, ref)
+        return [key for key, _ in gone]
+
+    def pipeline(self, key: Key) -> Mapping[str, Any] | None:
+        text = self._objects.get(key, {}).get(Ref(KIND, key.name))
+        found: Mapping[str, Any] | None = json.loads(text) if text else None
+        return found
+
+    def observed(self, key: Key) -> Observed:
+        objects = self._objects.get(key, {})
+        return Observed({ref: json.loads(text) for ref, text in objects.items() if ref.kind != KIND})
+
+    def _forget(self, key: Key, ref: Ref) -> None:
+        self._versions.pop((key, ref), None)
+        self._objects[key].pop(ref, None)
+        if not self._objects[key]:
+            del self._objects[key]
+
+
+def _version(body: Object) -> int:
+    """Resource versions grow; Kubernetes promises so since 1.35, and etcd always did it."""
+    return int(body["metadata"]["resourceVersion"])
+
+
+def _needed(body: Object) -> Object:
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    kept = {**body, "metadata": metadata}
+    if body["kind"] == "Pod":  # of which it matters only what it has come to
+        containers = [{"resources": one.get("resources", {})} for one in body["spec"]["containers"][:1]]
+        kept["spec"] = {"containers": containers}
+    return kept

@@ -1,0 +1,46 @@
+"""ConfigMaps: the document, and what is known of runs that could not say themselves what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from etl_operator.kinds import Manifest
+from etl_operator.manifests.common import Given
+from etl_service.spec import public_document
+
+DOCUMENT = "pipeline.json"
+LOST = "lost-runs.json"
+
+
+def config(given: Given) -> Manifest:
+    return given.child("ConfigMap", "pipeline", "config", data={DOCUMENT: document(given)})
+
+
+def document(given: Given) -> str:
+    """What the engine needs of the document.
+
+    What only the operator looks at is left out, so that a change of it does not start the service anew.
+    """
+    shown = public_document(given.pipeline)
+    spec: dict[str, Any] = {name: value for name, value in shown["spec"].items() if name in _FOR_THE_ENGINE}
+    if deadline := spec.pop("run", {}).get("deadline"):
+        spec["run"] = {"deadline": deadline}
+    metadata = {"name": given.resource.name, "namespace": given.resource.namespace}
+    return json.dumps({**shown, "metadata": metadata, "spec": spec}, indent=2, ensure_ascii=False) + "\n"
+
+
+_FOR_THE_ENGINE = ("extract", "transform", "load", "schedule", "run")
+
+
+def document_hash(given: Given) -> str:
+    return hashlib.sha256(document(given).encode()).hexdigest()[:16]
+
+
+def lost_runs(given: Given, runs: Sequence[dict[str, Any]]) -> Manifest:
+    """The service completes the history from it."""
+    return given.child(
+        "ConfigMap", "lost-runs", "config", data={LOST: json.dumps(runs, indent=2, ensure_ascii=False) + "\n"}
+    )

@@ -1,0 +1,127 @@
+"""The operator as a whole: watches fill the cache and the queue, workers empty it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+import kopf
+
+from etl_operator import handlers, metrics
+from etl_operator.cache import Cache, key_of
+from etl_operator.cluster import ApiError, Cluster
+from etl_operator.kinds import KINDS, Key, ref_of
+from etl_operator.observed import Object
+from etl_operator.queue import Queue
+from etl_operator.reconcile import Reconciler
+from etl_operator.settings import Settings
+
+#: Pipelines that are looked at at a time.
+WORKERS = 8
+#: Seconds between two complete lists: what a broken watch has missed is noticed after that.
+RESYNC = 600
+#: Seconds between two attempts at the first list.
+_RETRY = 2
+
+_log = logging.getLogger(__name__)
+
+
+class Operator:
+    def __init__(self, cluster: Cluster, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._cache = Cache()
+        self._queue: Queue[Key] = Queue()
+        self._reconcile = Reconciler(cluster, self._cache, settings, clock)
+        self.is_ready = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep all pipelines, until told to stop.
+
+        Raises:
+            Exception: a watch has ended that should not have.
+        """
+        await self._list_at_first()
+        self.is_ready = True
+        for key in self._cache.pipelines():
+            self._queue.add(key)
+        tasks = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+        tasks.append(asyncio.create_task(self._resync()))
+        namespaces = self._settings.namespaces
+        try:
+            await kopf.operator(
+                registry=handlers.registry(self),
+                settings=handlers.settings(),
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+                stop_flag=stop,
+            )
+        finally:
+            self.is_ready = False
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether a watch is on everything that is to be watched."""
+        watchers = [task for task in asyncio.all_tasks() if task.get_name().startswith("watcher for ")]
+        return len(watchers) >= len(KINDS) * max(len(self._settings.namespaces), 1)
+
+    def seen(self, body: Object) -> None:
+        if self._cache.put(body):
+            self._queue.add(key_of(body))
+
+    def gone(self, body: Object) -> None:
+        self._cache.remove(body)
+        self._queue.add(key_of(body))
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.take()
+            well = False
+            try:
+                with metrics.SECONDS.time():
+                    await self._reconcile(key)
+                well = True
+            except ApiError as error:
+                _log.warning("will try again: %s", error.message, extra={"pipeline": str(key)})
+            except Exception:
+                _log.exception(
+                    "a failure that the operator does not know; will try again", extra={"pipeline": str(key)}
+                )
+            finally:
+                metrics.RECONCILES.labels("done" if well else "failed").inc()
+                self._queue.done(key, well=well)
+
+    async def _list_at_first(self) -> None:
+        """Know all that is there before anything is done: what is unknown would be made again."""
+        while True:
+            try:
+                return await self._list()
+            except ApiError as error:
+                _log.warning("cannot list yet: %s", error.message)
+                await asyncio.sleep(_RETRY)
+
+    async def _resync(self) -> None:
+        while True:
+            await asyncio.sleep(RESYNC)
+            try:
+                await self._list()
+            except ApiError as error:
+                _log.warning("cannot list: %s", error.message)
+
+    async def _list(self) -> None:
+        for kind in KINDS.values():
+            present = []
+            version = 0
+            for namespace in self._settings.namespaces or (None,):
+                items, version = await self._cluster.list(kind, namespace)
+                for item in items:
+                    present.append((key_of(item), ref_of(item)))
+                    self.seen(item)
+            for key in self._cache.keep_only(kind.name, present, version):
+                self._queue.add(key)
+        metrics.PIPELINES.set(len(self._cache.pipelines()))

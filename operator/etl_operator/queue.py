@@ -1,0 +1,62 @@
+"""Keys that wait for a worker: each once, never with two workers at a time, and later after each failure."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+from etl_operator import metrics
+
+K = TypeVar("K", bound=Hashable)
+
+#: Seconds until the first further attempt, and at most.
+FIRST, MOST = 0.25, 60.0
+
+
+class Queue(Generic[K]):
+    def __init__(self) -> None:
+        self._waiting: deque[K] = deque()
+        self._wanted: set[K] = set()
+        self._at_work: set[K] = set()
+        self._failures: dict[K, int] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._filled = asyncio.Event()
+
+    def add(self, key: K) -> None:
+        """Have it looked at; one that is being looked at is looked at again after that."""
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        if key not in self._wanted:
+            self._wanted.add(key)
+            if key not in self._at_work:
+                self._append(key)
+
+    async def take(self) -> K:
+        """The next key; whoever takes it says `done`, and whether it went well."""
+        while not self._waiting:
+            self._filled.clear()
+            await self._filled.wait()
+        key = self._waiting.popleft()
+        metrics.QUEUE.set(len(self._waiting))
+        self._wanted.discard(key)
+        self._at_work.add(key)
+        return key
+
+    def done(self, key: K, *, well: bool) -> None:
+        self._at_work.discard(key)
+        if well:
+            self._failures.pop(key, None)
+        else:
+            failures = self._failures[key] = self._failures.get(key, 0) + 1
+            delay = min(FIRST * 2.0 ** (failures - 1), MOST) * random.uniform(0.8, 1.2)
+            self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
+        if key in self._wanted:
+            self._append(key)
+
+    def _append(self, key: K) -> None:
+        self._waiting.append(key)
+        metrics.QUEUE.set(len(self._waiting))
+        self._filled.set()

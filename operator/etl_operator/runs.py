@@ -1,0 +1,145 @@
+"""What Jobs say of runs, in the terms of the status. Pure: Jobs, pods and what was known before in, records out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from etl_operator.kinds import REQUEST_ANNOTATION, TRIGGER_LABEL
+from etl_operator.manifests.run import MEMORY
+from etl_operator.observed import Object, Observed, condition
+from etl_operator.pods import Cause, cause_of_death, obstacle, report_of
+
+Record = dict[str, Any]
+
+#: How many runs the status keeps.
+KEPT = 10
+
+_RESULTS = {
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "interrupted": "Interrupted",
+    "cancelled": "Cancelled",
+    "running": "Interrupted",  # its last words were said before it ended
+}
+_COUNTS = ("fetched", "inserted", "updated", "unchanged", "rejected", "skipped", "deleted")
+
+
+def recent_runs(observed: Observed, previous: Sequence[Mapping[str, Any]], now: str) -> list[Record]:
+    """The last runs, the newest first: those of the Jobs that are there, and those that were known before."""
+    known = {record["job"]: dict(record) for record in previous}
+    jobs = {job["metadata"]["name"]: job for job in observed.of_kind("Job") if TRIGGER_LABEL in _labels(job)}
+    for name, job in jobs.items():
+        known[name] = _record(job, observed, known.get(name))
+    for name, record in known.items():
+        if name not in jobs and record["result"] == "Running":
+            gone = "its Job was deleted while it ran; ask for another run"
+            record.update(result="Interrupted", reason="JobDeleted", message=gone, endTime=now)
+    return sorted(known.values(), key=lambda record: (record["startTime"], record["job"]), reverse=True)[:KEPT]
+
+
+def rows_after(observed: Observed, runs: Sequence[Record]) -> int | None:
+    """How many rows the table had after the newest run that tells."""
+    for record in runs:
+        for pod in observed.pods_of(record["job"]):
+            if (rows := (report_of(pod) or {}).get("rows")) is not None:
+                return int(rows)
+    return None
+
+
+def lost(runs: Sequence[Record]) -> list[Record]:
+    """Runs that have ended and could not say themselves what became of them, as the engine's history takes them."""
+    return [
+        {
+            "request_id": record["requestId"],
+            "trigger": record["trigger"],
+            "started_at": record["startTime"],
+            "ended_at": record["endTime"],
+            "reason": record["reason"],
+            "message": record["message"],
+        }
+        for record in runs
+        if record["result"] in ("Failed", "Interrupted") and "id" not in record and record["reason"] not in _NO_RUN
+    ]
+
+
+#: Reasons for which there is nothing to tell the history.
+_NO_RUN = ("InvalidSpec",)
+
+
+def is_finished(job: Object) -> bool:
+    return bool(condition(job, "Complete") or condition(job, "Failed"))
+
+
+def _record(job: Object, observed: Observed, before: Record | None) -> Record:
+    metadata, status = job["metadata"], job.get("status") or {}
+    name, pods = metadata["name"], observed.pods_of(metadata["name"])
+    record: Record = {
+        "job": name,
+        "requestId": (metadata.get("annotations") or {}).get(REQUEST_ANNOTATION, name),
+        "trigger": _labels(job)[TRIGGER_LABEL],
+        "startTime": status.get("startTime") or metadata["creationTimestamp"],
+        "result": "Running",
+    }
+    report = next((found for pod in pods[:1] if (found := report_of(pod))), None)
+    failed = condition(job, "Failed")
+    if condition(job, "Complete"):
+        record["endTime"] = status.get("completionTime") or record["startTime"]
+        record["result"] = "Succeeded"
+    elif failed:
+        record["endTime"] = failed["lastTransitionTime"]
+        record["result"] = "Interrupted"
+    else:
+        return record | _as_fields(_trouble(pods))
+    if report:
+        return record | dict(_reported(report))
+    if before and before["result"] != "Running":  # its pods have gone since
+        return before
+    return record | (_as_fields(_cause(failed, pods, before)) if failed else {})
+
+
+def _reported(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    if run := report.get("run"):
+        yield "id", run["id"]
+        yield "result", _RESULTS[run["status"]]
+        yield from ((name, run.get("counts", {}).get(name, 0)) for name in _COUNTS)
+        yield from ((name, run[name]) for name in ("reason", "message") if run.get(name))
+        return
+    refusal = report["refusal"]
+    yield "result", "Skipped" if refusal["reason"] in ("Busy", "Suspended") else "Failed"
+    yield "reason", refusal["reason"]
+    yield "message", refusal["message"]
+
+
+def _trouble(pods: Sequence[Object]) -> Cause | None:
+    """What a run under way is up against."""
+    for pod in pods:
+        if found := obstacle(pod) or cause_of_death(pod, memory=_memory(pod)):
+            return found
+    return None
+
+
+def _cause(failed: Object, pods: Sequence[Object], before: Record | None) -> Cause:
+    """Why a Job failed whose run left no last words."""
+    known = _trouble(pods)
+    if known is None and before and "reason" in before:
+        known = Cause(before["reason"], before["message"])
+    if failed.get("reason") != "DeadlineExceeded":
+        return known or Cause(failed.get("reason") or "JobFailed", failed.get("message") or "its Job failed")
+    if known and known.reason in ("Unschedulable", "ImagePullFailed"):
+        return Cause(known.reason, f"it did not begin within its deadline: {known.message}")
+    return Cause("DeadlineExceeded", "it did not end within its deadline; raise run.deadline, or make the run smaller")
+
+
+def _memory(pod: Object) -> str:
+    containers: list[Object] = (pod.get("spec") or {}).get("containers") or [{}]
+    limits = (containers[0].get("resources") or {}).get("limits") or {}
+    return str(limits.get("memory", MEMORY))
+
+
+def _as_fields(cause: Cause | None) -> Record:
+    return {"reason": cause.reason, "message": cause.message[:1000]} if cause else {}
+
+
+def _labels(of: Object) -> Mapping[str, str]:
+    return of["metadata"].get("labels") or {}

@@ -1,0 +1,56 @@
+"""Settings of the operator: one frozen object, read from the environment at the entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from etl_service import __version__
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+class SettingsInvalid(Exception):
+    """An environment variable says something that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the platform decides, and no pipeline does."""
+
+    namespaces: tuple[str, ...] = ()  #: ETL_NAMESPACES, with commas between; none means the whole cluster
+    service_image: str = f"etlpipeline/service:{__version__}"  #: ETL_SERVICE_IMAGE
+    frontend_image: str = f"etlpipeline/frontend:{__version__}"  #: ETL_FRONTEND_IMAGE
+    port: int = 8080  #: ETL_PORT, of probes and metrics
+    log_level: LogLevel = "info"  #: ETL_LOG_LEVEL
+    lease: str | None = None  #: ETL_LEASE, the Lease that one of several replicas holds; none where there is one
+    identity: str = "etl-operator"  #: ETL_POD_NAME, which holds the Lease
+    home: str = "default"  #: ETL_POD_NAMESPACE, where the Lease is
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from ``ETL_*`` variables; an empty one counts as not set.
+
+    Raises:
+        SettingsInvalid: one of them cannot be, and what could.
+    """
+    given = {name: value.strip() for name, value in environ.items() if name.startswith("ETL_") and value.strip()}
+    default = Settings()
+    level = given.get("ETL_LOG_LEVEL", default.log_level).lower()
+    if level not in _LEVELS:
+        raise SettingsInvalid(f"ETL_LOG_LEVEL is {level!r}; make it one of {', '.join(_LEVELS)}")
+    port = given.get("ETL_PORT", str(default.port))
+    if not (port.isdecimal() and 0 <= int(port) <= 65535):
+        raise SettingsInvalid(f"ETL_PORT is {port!r}; make it a number up to 65535")
+    return Settings(
+        namespaces=tuple(name.strip() for name in given.get("ETL_NAMESPACES", "").split(",") if name.strip()),
+        service_image=given.get("ETL_SERVICE_IMAGE", default.service_image),
+        frontend_image=given.get("ETL_FRONTEND_IMAGE", default.frontend_image),
+        port=int(port),
+        log_level=cast(LogLevel, level),
+        lease=given.get("ETL_LEASE"),
+        identity=given.get("ETL_POD_NAME", default.identity),
+        home=given.get("ETL_POD_NAMESPACE", default.home),
+    )
