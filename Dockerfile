@@ -71,6 +71,41 @@ LABEL org.opencontainers.image.title="EtlPipeline service" \
       org.opencontainers.image.revision="${REVISION}"
 
 
+FROM ${PYTHON_IMAGE} AS operator-build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/build && python -m venv --without-pip /opt/etl
+WORKDIR /src
+COPY requirements requirements
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/build/bin/python -m pip install --quiet --require-hashes -r requirements/build.txt && \
+    /opt/build/bin/python -m pip --python /opt/etl/bin/python install --quiet --no-compile --require-hashes \
+      -r requirements/operator.txt
+# Of the service it needs what a pipeline's document may say, and nothing that runs one.
+COPY service/etl_service/__init__.py service/etl_service/errors.py service/etl_service/py.typed /opt/etl/lib/python3.11/site-packages/etl_service/
+COPY service/etl_service/spec /opt/etl/lib/python3.11/site-packages/etl_service/spec
+COPY operator/etl_operator /opt/etl/lib/python3.11/site-packages/etl_operator
+RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/etl/lib
+
+
+FROM ${PYTHON_IMAGE} AS operator
+RUN groupadd --gid 65532 etl && \
+    useradd --uid 65532 --gid etl --no-log-init --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin etl
+COPY --from=operator-build /opt/etl /opt/etl
+ENV PATH=/opt/etl/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["python", "-m", "etl_operator"]
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="EtlPipeline operator" \
+      org.opencontainers.image.description="Keeps EtlPipeline resources running on a Kubernetes cluster" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+
 FROM ${NGINX_IMAGE} AS frontend
 USER root
 # Nothing that the base serves is left, and what its entrypoint changes at its start is mounted where it matters.

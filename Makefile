@@ -14,7 +14,7 @@ TAG ?= dev
 venv := .venv
 bin := $(venv)/bin
 install := $(bin)/python -m pip install --quiet --disable-pip-version-check
-images := service frontend
+images := service frontend operator
 version = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/etl_service/__init__.py)
 revision = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
 # What tests need of npm: the real jsonplaceholder, and axe to judge the page.
@@ -24,7 +24,7 @@ compile := $(bin)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## Say what there is
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 ##
 
@@ -64,6 +64,14 @@ images: ## Build the container images etlpipeline/service:dev and etlpipeline/fr
 	    --target $$image --tag etlpipeline/$$image:$(TAG) .; \
 	done
 
+.PHONY: kind-up kind-down
+kind-up: ## Make a kind cluster with the operator and the sample pipeline
+	tools/kind-up etlpipeline
+	@tools/what-next-kind etlpipeline
+
+kind-down: ## Remove it
+	kind delete cluster --name etlpipeline
+
 .PHONY: lock
 lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/run.txt
@@ -73,7 +81,7 @@ lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPG
 	  -c requirements/operator.txt -o requirements/dev.txt
 
 .PHONY: generated
-generated: $(venv)/dev.installed ## Write the files anew that are made from the code: docs/openapi.json, the document's schema
+generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, docs/openapi.json, the document's schema
 	$(bin)/python tools/generate.py
 
 .PHONY: screenshots

@@ -8,6 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
+
+from etl_operator.crd import crd
 from etl_service.api.app import create_app
 from etl_service.api.docs import openapi_document
 from etl_service.load import open_store
@@ -26,7 +29,20 @@ def main() -> None:
 
 def generated(name: str) -> str:
     """What the file should hold."""
-    return json.dumps(GENERATED[name](), indent=2, ensure_ascii=False) + "\n"
+    content = GENERATED[name]()
+    if name.endswith(".yaml"):
+        return f"# Made from the models by `make generated`.\n{yaml.dump(content, Dumper=_Plain, **_YAML)}"
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what is there more than once more than once: Kubernetes' readers know no aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_YAML: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 1000}
 
 
 def openapi() -> dict[str, Any]:
@@ -39,6 +55,7 @@ def openapi() -> dict[str, Any]:
 
 
 GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
+    "config/crd/etlpipelines.yaml": crd,
     "docs/openapi.json": openapi,
     "docs/pipeline.schema.json": json_schema,
 }

@@ -44,11 +44,6 @@ def crd() -> dict[str, Any]:
 def _schema() -> dict[str, Any]:
     document = document_schema()
     spec = _structural(document["$defs"]["PipelineSpec"], document["$defs"])
-    for path, rule, message in _ONLY_ON_A_CLUSTER:
-        part = spec
-        for step in path.split(".")[1:] if path != "spec" else ():
-            part = part["properties"][step]
-        part[VALIDATIONS] = [*part[VALIDATIONS], {"rule": rule, "message": message}]
     return {
         "description": document["description"],
         "type": "object",
@@ -65,7 +60,8 @@ def _schema() -> dict[str, Any]:
                 "rule": "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$')",
                 "message": "metadata.name is not a pipeline's name; write lowercase letters, digits and '-', letters "
                 "or digits first and last, at most 40 characters, like my-posts",
-            }
+            },
+            *({"rule": rule, "message": message, "fieldPath": path} for path, rule, message in _ONLY_ON_A_CLUSTER),
         ],
     }
 
@@ -116,25 +112,31 @@ _NO_OTHER_SECRET = {
     "message": "names an environment variable or a file, which pods lack; name a key of a Secret in secretKeyRef",
 }
 
-_SIZE = "(has({0}.storage) && has({0}.storage.size) ? {0}.storage.size : '1Gi')"
-_CLASS = "(has({0}.storage) && has({0}.storage.storageClassName) ? {0}.storage.storageClassName : '')"
+_SIZE = "quantity(has({0}.spec.storage) && has({0}.spec.storage.size) ? {0}.spec.storage.size : '1Gi')"
+_CAPACITY = (
+    "(has(self.status) && has(self.status.storage) && has(self.status.storage.capacity) ? "
+    "self.status.storage.capacity : '1024Ti')"
+)
+_CLASS = "(has({0}.spec.storage) && has({0}.spec.storage.storageClassName) ? {0}.spec.storage.storageClassName : '')"
 
-#: The path, the rule and its message. Transitions stand on ``spec``, and count what the code does with an unset field.
+#: The path within the resource, the rule and its message. What must not change is compared with what the code does
+#: with an unset field. A size that the volume never reached may be taken back.
 _ONLY_ON_A_CLUSTER = (
     (
-        "spec.extract",
-        "!self.url.startsWith('file:')",
-        "url names a file, which pods do not have; serve it over HTTP",
+        ".spec.extract.url",
+        "!self.spec.extract.url.startsWith('file:')",
+        "names a file, which pods do not have; serve it over HTTP",
     ),
     (
-        "spec",
-        f"quantity({_SIZE.format('self')}).compareTo(quantity({_SIZE.format('oldSelf')})) >= 0",
-        "storage.size is less than before, and a volume cannot shrink; leave it as it is, or move to a new pipeline",
+        ".spec.storage.size",
+        f"{_SIZE.format('self')}.compareTo({_SIZE.format('oldSelf')}) >= 0 || "
+        f"{_SIZE.format('self')}.compareTo(quantity({_CAPACITY})) >= 0",
+        "is less than the volume has, and a volume cannot shrink; leave it as it is, or move to a new pipeline",
     ),
     (
-        "spec",
+        ".spec.storage.storageClassName",
         f"{_CLASS.format('self')} == {_CLASS.format('oldSelf')}",
-        "storage.storageClassName cannot change: a volume stays what it is; move to a new pipeline",
+        "cannot change: a volume stays what it is; move to a new pipeline",
     ),
 )
 
@@ -171,6 +173,12 @@ _RUN: dict[str, Any] = {
     },
 }
 
+def _undescribed(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {name: _undescribed(value) for name, value in part.items() if name != "description"}
+    return part
+
+
 _CONDITION: dict[str, Any] = {
     "type": "object",
     "required": ["type", "status", "lastTransitionTime", "reason", "message"],
@@ -205,8 +213,8 @@ _STATUS: dict[str, Any] = {
         "recentRuns": {
             "type": "array",
             "maxItems": 10,
-            "description": "The last runs, the newest first.",
-            "items": _RUN,
+            "description": "The last runs, the newest first; their fields are those of lastRun.",
+            "items": _undescribed(_RUN),
         },
         "lastSuccessTime": _time("When a run last succeeded."),
         "nextScheduleTime": _time("When the schedule begins the next run."),

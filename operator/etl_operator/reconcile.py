@@ -116,7 +116,7 @@ def _state(actual: Object, manifest: Manifest) -> tuple[str, str]:
 
 def _refusal(ref: Ref, error: ApiError) -> Problem:
     if ref.kind == "PersistentVolumeClaim" and "resize" in error.message:
-        remedy = "set storage.size back, or move to a class that has allowVolumeExpansion"
+        remedy = "set spec.storage.size back, or allowVolumeExpansion in the class"
         return Problem("VolumeNotExpandable", f"the class of {ref} cannot grow volumes; {remedy}")
     if error.status == 403:
         return Problem("Forbidden", f"{ref} is refused: {error.message}")

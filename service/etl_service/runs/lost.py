@@ -71,7 +71,13 @@ def complete(pipeline: EtlPipeline, store: Store, lost: Iterable[Lost], world: W
             else:
                 begun = new_record(pipeline, one.trigger, one.request_id, world)
                 run = begun.model_copy(
-                    update={**cause, "started_at": one.started_at, "ended_at": one.ended_at, "status": "failed"}
+                    update={
+                        **cause,
+                        "started_at": one.started_at,
+                        "ended_at": one.ended_at,
+                        "status": "failed",
+                        "phase": "done",
+                    }
                 )
                 claim.end(run)
         told.append(run)

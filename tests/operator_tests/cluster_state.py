@@ -1,0 +1,115 @@
+"""A cluster in memory: what has been applied is there, as a real one would have it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from etl_operator.kinds import Ref, ref_of
+from etl_operator.observed import Observed
+from etl_operator.plan import Plan, plan
+from etl_operator.resource import Resource, read_resource
+from etl_operator.runs import recent_runs
+from etl_operator.settings import Settings
+from etl_operator.status import Status, events, status_of, time_of
+
+NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+SETTINGS = Settings(service_image="etl/service:1", frontend_image="etl/frontend:1")
+
+
+def resource(spec: Mapping[str, Any] | None = None, **metadata: Any) -> dict[str, Any]:
+    usual = {"extract": {"url": "https://api.example.com/posts"}, "load": {"table": "posts", "key": ["id"]}}
+    return {
+        "apiVersion": "etlpipeline.dev/v1alpha1",
+        "kind": "EtlPipeline",
+        "metadata": {"name": "posts", "namespace": "team", "uid": "u-1", "generation": 1, **metadata},
+        "spec": usual | dict(spec or {}),
+    }
+
+
+class State:
+    """A pipeline and its children; each `reconcile` is one look of the operator."""
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        self.body = body
+        self.children: dict[Ref, dict[str, Any]] = {}
+        self.told: list[tuple[str, str, str]] = []
+
+    @property
+    def resource(self) -> Resource:
+        return read_resource(self.body)
+
+    @property
+    def status(self) -> Status:
+        found: Status = self.body.get("status", {})
+        return found
+
+    def plan(self) -> Plan:
+        return plan(self.resource, self.observed, self.runs(), SETTINGS)
+
+    def runs(self) -> list[dict[str, Any]]:
+        return recent_runs(self.observed, self.status.get("recentRuns", ()), time_of(NOW))
+
+    @property
+    def observed(self) -> Observed:
+        return Observed(self.children)
+
+    def reconcile(self) -> Plan:
+        decided = self.plan()
+        for manifest in decided.apply:
+            self.put(manifest)
+        for ref in decided.delete:
+            del self.children[ref]
+        for job in decided.expire:
+            self.children[Ref("Job", job)]["spec"]["ttlSecondsAfterFinished"] = 60
+        status = status_of(self.resource, self.observed, decided, {}, self.runs(), NOW)
+        self.told += events(self.resource, status)
+        self.body["status"] = status
+        return decided
+
+    def put(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """As if the API server had taken it, and its controllers had seen to it."""
+        child = copy.deepcopy(dict(manifest))
+        child["metadata"].setdefault("creationTimestamp", time_of(NOW))
+        child["metadata"]["generation"] = 1
+        if child["kind"] == "Deployment":
+            replicas = child["spec"]["replicas"]
+            counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), replicas) if replicas else {}
+            child["status"] = {"observedGeneration": 1, **counts}
+        if child["kind"] == "PersistentVolumeClaim":
+            size = child["spec"]["resources"]["requests"]["storage"]
+            child["status"] = {"phase": "Bound", "capacity": {"storage": size}}
+        self.children[ref_of(child)] = child
+        return child
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        return self.children[Ref(kind, name)]
+
+    def request(self, id: str) -> None:
+        self.body["metadata"].setdefault("annotations", {})["etlpipeline.dev/run"] = id
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [child for ref, child in self.children.items() if ref.kind == "Job"]
+
+    def end(self, job: Mapping[str, Any], *, well: bool = True, report: str = "", **pod: Any) -> None:
+        """End a Job, whose pod ends so."""
+        self.pod(job, report=report, **{"phase": "Succeeded" if well else "Failed", **pod})
+        condition = {"type": "Complete" if well else "Failed", "status": "True", "lastTransitionTime": time_of(NOW)}
+        self.children[ref_of(job)]["status"] = {
+            "startTime": time_of(NOW),
+            **({"completionTime": time_of(NOW)} if well else {}),
+            "conditions": [condition | ({} if well else {"reason": "BackoffLimitExceeded", "message": "too often"})],
+        }
+
+    def pod(self, job: Mapping[str, Any], *, report: str = "", died_of: str = "", **status: Any) -> None:
+        name = job["metadata"]["name"]
+        ended = {"exitCode": 0 if status.get("phase") == "Succeeded" else 1, "message": report, "reason": died_of}
+        labels = {**job["spec"]["template"]["metadata"]["labels"], "batch.kubernetes.io/job-name": name}
+        self.children[Ref("Pod", f"{name}-x")] = {
+            "kind": "Pod",
+            "metadata": {"name": f"{name}-x", "labels": labels, "creationTimestamp": time_of(NOW)},
+            "spec": job["spec"]["template"]["spec"],
+            "status": {"containerStatuses": [{"state": {"terminated": ended}}], **status},
+        }

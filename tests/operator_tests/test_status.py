@@ -1,0 +1,222 @@
+"""What the status says: state in, status out."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from etl_operator.kinds import Ref
+from operator_tests.cluster_state import State, resource
+
+REPORT = {
+    "run": {"id": "r-1", "status": "succeeded", "counts": {"fetched": 100, "inserted": 97, "rejected": 3}},
+    "rows": 97,
+}
+
+
+@pytest.fixture
+def posts():
+    return State(resource())
+
+
+def condition(state, type_):
+    return next((one for one in state.status["conditions"] if one["type"] == type_), None)
+
+
+def run_once(state, id="one", **how):
+    state.request(id)
+    state.reconcile()
+    job = next(job for job in state.jobs() if job["metadata"]["annotations"]["etlpipeline.dev/request-id"] == id)
+    state.end(job, **how)
+    state.reconcile()
+    return state.status["lastRun"]
+
+
+def test_it_is_ready_once_all_is_available_and_nothing_else_is_said(posts):
+    posts.reconcile()
+
+    assert [(one["type"], one["status"]) for one in posts.status["conditions"]] == [("Ready", "True")]
+    assert posts.status["observedGeneration"] == 1
+
+
+def test_a_second_look_says_the_same(posts):
+    run_once(posts, report=json.dumps(REPORT))
+    before = copy.deepcopy(posts.status)
+
+    posts.reconcile()
+
+    assert posts.status == before
+
+
+def test_it_is_reconciling_while_pods_are_missing(posts):
+    posts.reconcile()
+    posts.get("Deployment", "posts-service")["status"]["availableReplicas"] = 0
+    posts.reconcile()
+
+    assert condition(posts, "Ready")["status"] == "False"
+    assert condition(posts, "Reconciling")["message"] == "the service has 0 of 1 pods available"
+    assert condition(posts, "Stalled") is None
+
+
+def test_a_deployment_that_does_not_come_up_stalls_it_with_the_reason(posts):
+    posts.reconcile()
+    posts.get("Deployment", "posts-service")["status"] = {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}],
+    }
+    waiting = {"reason": "ImagePullBackOff", "message": "not found"}
+    posts.children[Ref("Pod", "posts-service-1")] = {
+        "kind": "Pod",
+        "metadata": {
+            "name": "posts-service-1",
+            "labels": {"app.kubernetes.io/component": "service", "etlpipeline.dev/pipeline": "posts"},
+            "ownerReferences": [{"kind": "ReplicaSet"}],
+        },
+        "status": {"phase": "Pending", "containerStatuses": [{"image": "no:1", "state": {"waiting": waiting}}]},
+    }
+    posts.reconcile()
+
+    stalled = condition(posts, "Stalled")
+    assert stalled["reason"] == "ServiceUnavailable"
+    assert "the image no:1 cannot be pulled: not found" in stalled["message"]
+
+
+def test_a_run_that_succeeded_is_told_with_its_counts(posts):
+    run = run_once(posts, report=json.dumps(REPORT))
+
+    assert (run["id"], run["result"], run["inserted"], run["rejected"]) == ("r-1", "Succeeded", 97, 3)
+    assert posts.status["rows"] == 97
+    assert posts.status["lastSuccessTime"] == run["endTime"]
+    assert condition(posts, "RunSucceeded")["message"] == "100 fetched: 97 new, 3 rejected"
+    assert [reason for _, reason, _ in posts.told] == ["RunStarted", "RunSucceeded"]
+
+
+def test_a_failed_run_leaves_the_pipeline_ready(posts):
+    failed = {"id": "r-1", "status": "failed", "reason": "HttpError", "message": "404", "counts": {}}
+    run = run_once(posts, well=False, report=json.dumps({"run": failed}))
+
+    assert (run["result"], run["reason"], run["message"]) == ("Failed", "HttpError", "404")
+    assert condition(posts, "RunSucceeded")["status"] == "False"
+    assert condition(posts, "Ready")["status"] == "True"
+
+
+def test_a_run_that_was_skipped_says_nothing_of_success(posts):
+    run = run_once(posts, report=json.dumps({"refusal": {"reason": "Busy", "message": "run r-0 is under way"}}))
+
+    assert (run["result"], run["message"]) == ("Skipped", "run r-0 is under way")
+    assert condition(posts, "RunSucceeded") is None
+
+
+@pytest.mark.parametrize(
+    ("pod", "reason", "message"),
+    [
+        ({"died_of": "OOMKilled"}, "OutOfMemory", "out of memory at 512Mi; raise run.resources.limits.memory"),
+        ({"reason": "Evicted", "message": "the node was low on memory"}, "Evicted", "low on memory"),
+        (
+            {"conditions": [{"type": "DisruptionTarget", "status": "True", "message": "node drained"}]},
+            "Disrupted",
+            "node drained",
+        ),
+        ({}, "ProcessLost", "ended without a word, with code 1"),
+    ],
+)
+def test_a_run_that_left_no_word_is_told_of_by_its_pod_and_to_the_history(posts, pod, reason, message):
+    run = run_once(posts, well=False, **pod)
+
+    assert (run["result"], run["reason"]) == ("Interrupted", reason)
+    assert message in run["message"]
+    (told,) = json.loads(posts.get("ConfigMap", "posts-lost-runs")["data"]["lost-runs.json"])
+    assert (told["request_id"], told["reason"]) == ("one", reason)
+
+
+def test_what_a_run_was_up_against_is_known_after_its_pods_have_gone(posts):
+    posts.request("one")
+    posts.reconcile()
+    (job,) = posts.jobs()
+    unscheduled = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}
+    posts.pod(job, phase="Pending", conditions=[unscheduled], containerStatuses=[])
+    posts.reconcile()
+    assert posts.status["lastRun"]["reason"] == "Unschedulable"
+
+    posts.end(job, well=False)
+    job["status"]["conditions"][0]["reason"] = "DeadlineExceeded"
+    posts.children = {ref: child for ref, child in posts.children.items() if ref.kind != "Pod"}
+    posts.reconcile()
+
+    run = posts.status["lastRun"]
+    assert (run["result"], run["reason"]) == ("Interrupted", "Unschedulable")
+    assert run["message"].startswith("it did not begin within its deadline: no node takes its pod: 0/3 nodes")
+
+
+def test_a_result_outlives_its_job(posts):
+    run = run_once(posts, report=json.dumps(REPORT))
+    posts.children = {ref: child for ref, child in posts.children.items() if ref.kind not in ("Job", "Pod")}
+
+    posts.reconcile()
+
+    assert posts.status["lastRun"] == run
+    assert posts.status["rows"] == 97
+
+
+def test_a_job_that_is_deleted_while_it_runs_is_an_interrupted_run(posts):
+    posts.request("one")
+    posts.reconcile()
+    posts.children = {ref: child for ref, child in posts.children.items() if ref.kind != "Job"}
+    posts.reconcile()
+
+    assert (posts.status["lastRun"]["result"], posts.status["lastRun"]["reason"]) == ("Interrupted", "JobDeleted")
+
+
+def test_ten_runs_are_kept(posts):
+    for number in range(12):
+        run_once(posts, f"run-{number}", report=json.dumps(REPORT))
+
+    assert len(posts.status["recentRuns"]) == 10
+
+
+def test_the_next_run_of_the_schedule_is_told_in_utc(posts):
+    posts.body["spec"]["schedule"] = {"cron": "0 3 * * *", "timeZone": "Europe/Paris"}
+    posts.reconcile()
+    assert posts.status["nextScheduleTime"] == "2026-03-02T02:00:00Z"
+
+    posts.body["spec"]["suspend"] = True
+    posts.reconcile()
+
+    assert "nextScheduleTime" not in posts.status
+    assert condition(posts, "Suspended")["status"] == "True"
+
+
+def test_trouble_is_told_once_and_so_is_its_end(posts):
+    posts.body["spec"]["schedule"] = {"cron": "0 0 30 2 *"}
+    posts.reconcile()
+    posts.reconcile()
+    posts.body["spec"]["schedule"] = {"cron": "@daily"}
+    posts.reconcile()
+    posts.reconcile()
+
+    assert [reason for _, reason, _ in posts.told] == ["InvalidSpec", "Recovered"]
+
+
+def test_a_condition_keeps_the_moment_since_when_it_holds(posts):
+    posts.reconcile()
+    posts.status["conditions"][0]["lastTransitionTime"] = "2020-01-01T00:00:00Z"
+    posts.body["metadata"]["generation"] = 2
+
+    posts.reconcile()
+
+    ready = condition(posts, "Ready")
+    assert (ready["lastTransitionTime"], ready["observedGeneration"]) == ("2020-01-01T00:00:00Z", 2)
+
+
+def test_a_volume_that_grows_is_waited_for(posts):
+    posts.reconcile()
+    posts.get("PersistentVolumeClaim", "posts-data")["spec"]["resources"]["requests"]["storage"] = "2Gi"
+    posts.body["spec"]["storage"] = {"size": "2Gi"}
+    posts.reconcile()
+    posts.get("PersistentVolumeClaim", "posts-data")["status"]["capacity"] = {"storage": "1Gi"}
+    posts.reconcile()
+
+    assert "the volume grows from 1Gi to 2Gi" in condition(posts, "Reconciling")["message"]
+    assert posts.status["storage"] == {"claim": "posts-data", "phase": "Bound", "capacity": "1Gi"}
