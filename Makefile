@@ -57,7 +57,7 @@ bench: $(venv)/dev.installed ## Measure against hand-written programs, or only N
 	$(bin)/python -m bench $(NAMES)
 
 .PHONY: images
-images: ## Build the container images etlpipeline/service:dev and etlpipeline/frontend:dev
+images: ## Build the container images: etlpipeline/service:dev, frontend:dev and operator:dev
 	for image in $(images); do \
 	  docker build --build-arg PYTHON_IMAGE --build-arg NGINX_IMAGE \
 	    --build-arg VERSION=$(version) --build-arg REVISION=$(revision) \

@@ -4,6 +4,7 @@ A fenced ``sh`` block runs to its end in the document's one shell, unless a comm
 
 - ``<!-- test: serves URL -->``: it keeps running, until another such block or the document's end; what follows waits
   for the URL to answer.
+- ``<!-- test: cluster -->``: it needs one, and e2e/test_documents.py runs it.
 - ``<!-- test: elsewhere -->``: it is one of `ELSEWHERE`, which says what runs it.
 """
 
@@ -39,6 +40,8 @@ ELSEWHERE = {
     "docker compose exec service etl runs": "needs Docker; images/test_compose.py runs it",
     "docker compose watch": "never ends; images/test_compose.py checks what it watches",
     "ETL_PIPELINE=pipelines/sample-api.yaml docker compose --profile sample-api up --build": "images/test_compose.py",
+    "make kind-up": "e2e/conftest.py makes its cluster as this does",
+    "make kind-down": "e2e/conftest.py removes its cluster as this does",
     "make lock": "asks a registry; test_locks.py checks what it writes",
 }
 
@@ -53,6 +56,7 @@ class Block:
     commands: str
     elsewhere: bool
     serves: str | None
+    on_a_cluster: bool
 
 
 #: The documents of pipelines that documents show.
@@ -126,7 +130,7 @@ def script(document: str, port: int) -> str:
     for block in blocks(document):
         if block.serves:
             parts.append(f"serve {block.serves} {shlex.quote(block.commands)}\n")
-        elif not block.elsewhere:
+        elif not block.elsewhere and not block.on_a_cluster:
             parts.append(block.commands)
     return "\n".join(parts).replace(":8000", f":{port}")
 
@@ -137,6 +141,7 @@ def blocks(document: str) -> list[Block]:
             commands=found["commands"],
             elsewhere=(how := found["how"] or "") == "elsewhere",
             serves=how.removeprefix("serves ") if how.startswith("serves ") else None,
+            on_a_cluster=how == "cluster",
         )
         for found in BLOCK.finditer(document)
     ]
