@@ -173,6 +173,7 @@ _RUN: dict[str, Any] = {
     },
 }
 
+
 def _undescribed(part: Any) -> Any:
     if isinstance(part, dict):
         return {name: _undescribed(value) for name, value in part.items() if name != "description"}

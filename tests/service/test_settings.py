@@ -25,6 +25,9 @@ def test_every_variable_is_read() -> None:
             "ETL_ALLOWED_HOSTS": "Etl.example, other.example,",
             "ETL_API_TOKEN": "abc",
             "ETL_API_PROTECT": "reads",
+            "ETL_KEEP_SCHEDULE": "no",
+            "ETL_TERMINATION_LOG": "/dev/termination-log",
+            "ETL_LOST_RUNS": "/etc/lost.json",
             "ETL_LOG_FORMAT": "JSON",
             "ETL_LOG_LEVEL": "debug",
         }
@@ -39,6 +42,9 @@ def test_every_variable_is_read() -> None:
         hosts=("etl.example", "other.example"),
         api_token="abc",
         api_protect="reads",
+        keep_schedule=False,
+        termination_log=Path("/dev/termination-log"),
+        lost_runs=Path("/etc/lost.json"),
         log_format="json",
         log_level="debug",
     )
@@ -52,6 +58,7 @@ def test_every_variable_is_read() -> None:
         ("ETL_PORT", "-1"),
         ("ETL_API_PROTECT", "all"),
         ("ETL_LOG_FORMAT", "xml"),
+        ("ETL_KEEP_SCHEDULE", "maybe"),
         ("ETL_LOG_LEVEL", "loud"),
         ("ETL_API_TOKEN", "two words"),
         ("ETL_API_TOKEN", "schlüssel"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -183,3 +184,38 @@ class TestWatch:
         looks(empty, until=lambda: looked > 10)
 
         assert [record.message for record in caplog.records] == ["the disk is away; bring it back"]
+
+    def test_a_schedule_that_something_else_keeps_is_left_to_it(
+        self,
+        make: Callable[..., InProcess],
+        document: Path,
+        tmp_path: Path,
+        looks: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        document.write_text(POSTS + '  schedule: {cron: "* * * * *"}\n')
+        minutes = iter(range(100_000))
+        world = World(base=tmp_path, clock=lambda: NOON + timedelta(minutes=next(minutes)))
+        scheduled = make(document, world=world, keep_schedule=False)
+        asked = self.launches(scheduled, monkeypatch)
+        ticks = iter(range(50))
+
+        looks(scheduled, until=lambda: next(ticks, None) is None)
+
+        assert asked == []
+
+    def test_what_others_know_of_lost_runs_completes_the_history(
+        self, make: Callable[..., InProcess], document: Path, tmp_path: Path, looks: Callable[..., None]
+    ) -> None:
+        told = tmp_path / "lost.json"
+        service = make(document, lost_runs=told)
+        moment = "2026-01-01T12:00:00Z"
+        cause = {"reason": "Evicted", "message": "evicted from its node", "started_at": moment, "ended_at": moment}
+        told.write_text("no list")
+        looks(service, until=lambda: True)
+        told.write_text(json.dumps([{"request_id": "one", "trigger": "request", **cause}]))
+
+        looks(service, until=lambda: service.store.requested("default/posts", "one"))
+
+        run = service.store.requested("default/posts", "one")
+        assert run is not None and (run.status, run.reason) == ("failed", "Evicted")

@@ -41,6 +41,36 @@ class TestOutcome:
         assert (run.status, run.trigger, run.counts.inserted) == ("succeeded", "cli", 97)
         assert ended.json == json.loads(etl("runs", run.id, "--output", "json").out)
 
+    def test_is_left_for_who_started_the_container(
+        self, etl: Etl, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ETL_TERMINATION_LOG", "last-words")
+        ended = etl("run", "posts.yaml", "--output", "json")
+
+        left = json.loads((folder / "last-words").read_text())
+        assert (left["run"]["id"], left["rows"]) == (ended.json["id"], 97)
+        assert (left["run"]["status"], left["run"]["counts"]["inserted"]) == ("succeeded", 97)
+
+    def test_that_would_be_too_long_for_that_is_cut(
+        self, etl: Etl, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ETL_TERMINATION_LOG", "last-words")
+        (folder / "posts.yaml").write_text(SAMPLE.replace("sample:posts", f"file:{'é' * 900}.json"))
+
+        assert etl("run", "posts.yaml").code == 1
+        left = (folder / "last-words").read_bytes()
+        assert len(left) <= 4096
+        assert json.loads(left)["run"]["status"] == "failed"
+
+    def test_of_a_run_that_is_refused_is_left_too(
+        self, etl: Etl, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ETL_TERMINATION_LOG", "last-words")
+        (folder / "posts.yaml").write_text(SAMPLE + "  suspend: true\n")
+
+        assert etl("run", "posts.yaml", "--trigger", "schedule").code == 0
+        assert json.loads((folder / "last-words").read_text())["refusal"]["reason"] == "Suspended"
+
     def test_of_a_run_that_failed_is_what_where_and_what_to_do(self, etl: Etl, folder: Path) -> None:
         (folder / "posts.yaml").write_text(SAMPLE.replace("sample:posts", "file:missing.json"))
 
