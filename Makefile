@@ -49,12 +49,22 @@ lint: $(venv)/dev.installed ## Format, style, types and the directions of import
 
 .PHONY: faults
 faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random moments; ETL_FAULTS=1000 for more of them
-	$(bin)/pytest -m faults
+	$(bin)/pytest -m faults --ignore tests/e2e
+
+.PHONY: e2e-faults
+e2e-faults: $(venv)/dev.installed ## Kill operators, pods and the API server of a cluster of its own
+	$(bin)/pytest -m faults tests/e2e
 
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
 	$(bin)/python -m compileall -q service
 	$(bin)/python -m bench $(NAMES)
+
+.PHONY: bench-operator
+bench-operator: $(venv)/dev.installed ## Measure the operator over a thousand pipelines, on the cluster of make kind-up
+	tools/kind-up etlpipeline
+	kubectl config use-context kind-etlpipeline
+	$(bin)/python -m bench.operator
 
 .PHONY: images
 images: ## Build the container images: etlpipeline/service:dev, frontend:dev and operator:dev

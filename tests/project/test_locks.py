@@ -16,9 +16,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = {
     "run": PROJECT["project"]["dependencies"],
     "build": PROJECT["dependency-groups"]["build"],
+    "operator": PROJECT["dependency-groups"]["operator"],
     "dev": [
         *PROJECT["project"]["dependencies"],
         *PROJECT["dependency-groups"]["build"],
+        *PROJECT["dependency-groups"]["operator"],
         *PROJECT["dependency-groups"]["dev"],
     ],
 }

@@ -17,10 +17,11 @@ def test_the_wheel_holds_every_file_of_the_packages_and_of_the_page(tmp_path):
     (wheel,) = tmp_path.glob("etlpipeline-*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
-    code = {str(file.relative_to(ROOT / "service")) for file in files_in(ROOT / "service/etl_service")}
+    folders = ("service", "operator")
+    code = {str(file.relative_to(ROOT / folder)) for folder in folders for file in files_in(ROOT / folder)}
     page = {f"etl_service/{file.relative_to(ROOT)}" for file in files_in(ROOT / "frontend") if served(file)}
     assert packed == code | page
-    assert "etl_service/py.typed" in packed
+    assert {"etl_service/py.typed", "etl_operator/py.typed"} <= packed
 
 
 def files_in(folder):
