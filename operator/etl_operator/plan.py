@@ -10,7 +10,7 @@ from etl_operator.drift import is_in_place, marked
 from etl_operator.kinds import KIND, PIPELINE_LABEL, Manifest, Ref, ref_of
 from etl_operator.manifests import Given, children, claim, claim_name, lost_runs, request_job
 from etl_operator.observed import Object, Observed, condition
-from etl_operator.resource import Resource
+from etl_operator.resource import Resource, refusal
 from etl_operator.runs import Record, is_finished, lost
 from etl_operator.settings import Settings
 
@@ -52,7 +52,9 @@ def plan(resource: Resource, observed: Observed, runs: Sequence[Record], setting
         wanted.append(lost_runs(given, unheard))
     # Last: their pods want the rest. One that is there is as it was made; nothing of it can change.
     wanted += [
-        job for id in sorted(set(requests.values())) if not observed.children.get(ref_of(job := request_job(given, id)))
+        job
+        for id in sorted(set(requests.values()))
+        if not refusal(id) and not observed.children.get(ref_of(job := request_job(given, id)))
     ]
     return Plan(
         apply=[child for child in map(marked, wanted) if not _is_there(child, observed)],

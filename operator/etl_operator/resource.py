@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from etl_operator.kinds import GROUP, KIND, RUN_ANNOTATION, VERSION, Key, Manifest
-from etl_service.spec import EtlPipeline, SpecInvalid, validate_pipeline
+from etl_service.spec import EtlPipeline, RunSpec, SpecInvalid, validate_pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +86,13 @@ def read_resource(body: Mapping[str, Any]) -> Resource:
         return Resource(body, validate_pipeline(document, "the resource"))
     except SpecInvalid as error:
         return Resource(body, None, "; and ".join(str(problem) for problem in error.problems))
+
+
+def refusal(request: str) -> str:
+    """What is wrong with an id that the annotation asks for, which the API server has not checked; empty: nothing."""
+    try:
+        RunSpec.model_validate({"requestId": request})
+    except ValidationError as error:
+        wrong = error.errors()[0]["ctx"]
+        return f"the annotation {RUN_ANNOTATION} {wrong['message']}; {wrong['remedy']}"
+    return ""

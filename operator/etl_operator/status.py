@@ -12,7 +12,7 @@ from etl_operator.observed import Object, Observed, condition
 from etl_operator.plan import Plan, Problem
 from etl_operator.pods import Cause, obstacle
 from etl_operator.quantity import bytes_of
-from etl_operator.resource import Resource
+from etl_operator.resource import Resource, refusal
 from etl_operator.runs import Record, rows_after
 from etl_service.spec import next_times
 
@@ -192,6 +192,9 @@ def events(resource: Resource, status: Status) -> Iterator[tuple[str, str, str]]
         yield "Warning", is_["reason"], is_["message"]
     if not is_ and was:
         yield "Normal", "Recovered", "the spec can be used again"
+    asked = after.get("lastRunAnnotation", "")
+    if asked != before.get("lastRunAnnotation") and (wrong := refusal(asked)):
+        yield "Warning", "RunRefused", wrong
     known = {run["job"]: run["result"] for run in before.get("recentRuns", ())}
     for run in reversed(after.get("recentRuns", ())):
         if run["result"] == known.get(run["job"]):

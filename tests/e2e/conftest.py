@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +18,12 @@ from images.engine import ROOT, why_no_engine
 
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+    with made_cluster(tmp_path_factory) as cluster:
+        yield cluster
+
+
+@contextmanager
+def made_cluster(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> Iterator[Kube]:
     """With the operator on it, and the sample pipeline. Skips where there can be none."""
     if reason := why_no_engine():
         pytest.skip(reason)
@@ -24,7 +31,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
         pytest.skip(f"{' and '.join(missing)} not installed")
     name = f"etl-test-{uuid.uuid4().hex[:8]}"
     kubeconfig = str(tmp_path_factory.mktemp("kind") / "kubeconfig")
-    environ = {**os.environ, "KUBECONFIG": kubeconfig}
+    environ = {**os.environ, "KUBECONFIG": kubeconfig, **settings}
     try:
         made = subprocess.run([ROOT / "tools/kind-up", name], env=environ, capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stdout + made.stderr

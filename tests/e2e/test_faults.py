@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -12,10 +13,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.kube import SYSTEM, Kube, Pipeline, eventually
+from e2e.kube import SOURCE, SYSTEM, Kube, Pipeline, eventually
 from images.engine import ROOT, docker
 
 BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
+#: Ten pages, one a second.
+SLOW = {
+    "url": f"{SOURCE}/posts",
+    "limits": {"requestsPerSecond": 1},
+    "pagination": {"page": {"param": "_page", "size": 10, "sizeParam": "_limit"}},
+}
 OPERATOR = "app.kubernetes.io/component=operator"
 
 
@@ -25,11 +32,14 @@ def requested(pipeline: Pipeline) -> Counter[str]:
 
 
 @contextmanager
-def killing_the_operator(cluster: Kube, every: float) -> Iterator[None]:
+def killing_the_operator(cluster: Kube) -> Iterator[None]:
+    """Each of its pods, within two seconds of being ready."""
     system, over = cluster.within(SYSTEM), threading.Event()
 
     def kill() -> None:
-        while not over.wait(every):
+        while not over.is_set():
+            system.tried("wait", "--for=condition=Ready", "pod", "--selector", OPERATOR, "--timeout=30s")
+            over.wait(random.uniform(0, 2))
             system.tried("delete", "pod", "--selector", OPERATOR, "--grace-period=0", "--force")
 
     killer = threading.Thread(target=kill)
@@ -55,7 +65,7 @@ def without_an_operator(cluster: Kube) -> Iterator[None]:
 
 def requests_while_the_operator_is_killed(pipeline: Pipeline, cluster: Kube, count: int) -> None:
     ids = [f"id-{number:02}" for number in range(count)]
-    with killing_the_operator(cluster, every=2):
+    with killing_the_operator(cluster):
         for id in ids:
             pipeline.request(id)
             eventually(lambda id=id: pipeline.status.get("lastRunAnnotation") == id, 150)  # type: ignore[misc]
@@ -71,9 +81,33 @@ def test_an_operator_that_is_killed_again_and_again_makes_one_job_for_each_id(pi
     requests_while_the_operator_is_killed(posts, cluster, 3)
 
 
+def test_of_two_operators_one_works_and_the_other_takes_over(pipeline, cluster: Kube):
+    system = cluster.within(SYSTEM)
+
+    def holder() -> str:
+        return str(system.get("lease", "etl-operator")["spec"]["holderIdentity"])
+
+    system("set", "env", "deployment/etl-operator", "ETL_LEASE=etl-operator")
+    system("scale", "deployment/etl-operator", "--replicas=2")
+    try:
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+        posts = pipeline(run={"requestId": "one"}, **BARE)
+        posts.ended("one")
+        first = holder()
+        system("delete", "pod", first, "--grace-period=0", "--force")
+        posts.change(run={"requestId": "two"})
+        posts.ended("two")
+
+        assert holder() not in ("", first)
+        assert requested(posts) == Counter(["one", "two"])
+    finally:
+        cluster("apply", "--server-side", "--force-conflicts", "--kustomize", str(ROOT))
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+
+
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
-def test_twenty_runs_while_the_operator_is_killed_every_two_seconds(pipeline, cluster: Kube):
+def test_twenty_runs_while_no_operator_lives_for_two_seconds(pipeline, cluster: Kube):
     posts = pipeline(history={"successful": 100}, **BARE)
 
     requests_while_the_operator_is_killed(posts, cluster, 20)
@@ -158,23 +192,10 @@ def test_pods_that_are_killed_come_back_and_no_row_is_lost(pipeline, kube: Kube)
     posts.ended("one")
     kube("delete", "pod", "--selector", "app.kubernetes.io/component=service", "--grace-period=0", "--force")
     posts.ready()
-    slow = {"url": "http://sample-api.default:3000/posts", "limits": {"requestsPerSecond": 1}}
-    posts.change(extract=slow | {"pagination": {"page": {"param": "_page", "size": 10, "sizeParam": "_limit"}}})
-    posts.ready()
-
-    posts.change(run={"requestId": "two"})
+    posts.change(extract=SLOW, run={"requestId": "two"})
     running = "etlpipeline.dev/trigger=request,app.kubernetes.io/component=run"
-    eventually(lambda: [pod for pod in kube.list("pods", "--selector", running) if pod["status"]["phase"] == "Running"])
-    kube(
-        "delete",
-        "pod",
-        "--selector",
-        running,
-        "--field-selector",
-        "status.phase=Running",
-        "--grace-period=0",
-        "--force",
-    )
+    eventually(lambda: kube.list("pods", "--selector", running, "--field-selector=status.phase=Running"))
+    kube("delete", "pod", "--selector", running, "--field-selector=status.phase=Running", "--grace-period=0", "--force")
     run = posts.ended("two", 180)
 
     assert (run["result"], run["unchanged"]) == ("Succeeded", 100)

@@ -238,6 +238,7 @@ def test_deleting_needs_no_operator(pipeline, kube: Kube, cluster: Kube):
         kinds = ("deployments", "jobs", "configmaps", "services", "networkpolicies")
         eventually(lambda: _names(kube, *kinds) == set(), seconds=60)
         cluster("delete", "namespace", kube.namespace, "--timeout=60s")
+        eventually(lambda: kube.namespace not in _namespaces_of_volumes(cluster), seconds=60)
     finally:
         operator("scale", "deployment/etl-operator", "--replicas=1")
         operator("rollout", "status", "deployment/etl-operator", "--timeout=90s")
@@ -258,6 +259,10 @@ def test_an_operator_that_starts_writes_nothing_where_nothing_has_changed(pipeli
 
     changed = {name for name, version in _versions(kube).items() if before.get(name) != version}
     assert changed == {"EtlPipeline/posts", "CronJob/posts-schedule"}
+
+
+def _namespaces_of_volumes(cluster: Kube) -> set[str]:
+    return {volume["spec"]["claimRef"]["namespace"] for volume in cluster.list("persistentvolumes")}
 
 
 def _versions(kube: Kube) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from images.engine import CONTAINED, ROOT, container, docker, eventually, inspect, tried
 
-SERVICE, FRONTEND = "etlpipeline/service:dev", "etlpipeline/frontend:dev"
+SERVICE, FRONTEND, OPERATOR = (f"etlpipeline/{name}:dev" for name in ("service", "frontend", "operator"))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def shell(image, script):
 
 
 def base_of(image):
-    argument = {SERVICE: "PYTHON_IMAGE", FRONTEND: "NGINX_IMAGE"}[image]
+    argument = "NGINX_IMAGE" if image == FRONTEND else "PYTHON_IMAGE"
     (usual,) = re.findall(rf"^ARG {argument}=(.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     base = os.environ.get(argument, usual)
     if tried("image", "inspect", base).returncode:
@@ -33,19 +33,22 @@ def base_of(image):
     return base
 
 
-@pytest.mark.parametrize(("image", "most"), [(SERVICE, 90_000_000), (FRONTEND, 1_000_000)])
+@pytest.mark.parametrize(("image", "most"), [(SERVICE, 90_000_000), (FRONTEND, 1_000_000), (OPERATOR, 170_000_000)])
 def test_an_image_adds_little_to_its_base(images, image, most):
     added = inspect(image)["Size"] - inspect(base_of(image))["Size"]
 
     assert 0 < added < most
 
 
-@pytest.mark.parametrize(("image", "user"), [(SERVICE, "65532:65532"), (FRONTEND, "101:101")])
+@pytest.mark.parametrize(
+    ("image", "user"), [(SERVICE, "65532:65532"), (FRONTEND, "101:101"), (OPERATOR, "65532:65532")]
+)
 def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(images, image, user):
     config = inspect(image)["Config"]
 
     assert config["User"] == user
-    assert config["Healthcheck"]["Test"][0] == "CMD"
+    if image != OPERATOR:  # whose probes are Kubernetes'
+        assert config["Healthcheck"]["Test"][0] == "CMD"
     labels = {key.removeprefix("org.opencontainers.image."): text for key, text in config["Labels"].items()}
     assert labels["title"].startswith("EtlPipeline ")
     assert labels["licenses"] == "Apache-2.0"
@@ -54,7 +57,7 @@ def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(images, image
     assert labels["description"]
 
 
-@pytest.mark.parametrize("image", [SERVICE, FRONTEND])
+@pytest.mark.parametrize("image", [SERVICE, FRONTEND, OPERATOR])
 def test_nothing_of_the_build_is_left(images, image):
     folders = "/root/.cache /root/.npm /src /dist /opt/build /tmp/*"
     look = f"command -v gcc cc make git node npm; find {folders} 2>/dev/null; true"
@@ -62,16 +65,26 @@ def test_nothing_of_the_build_is_left(images, image):
     assert docker("run", "--rm", "--user=0", "--entrypoint=sh", image, "-c", look) == ""
 
 
-def test_the_service_has_what_is_locked_and_nothing_else(images):
-    pinned = re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / "requirements/run.txt").read_text(), re.MULTILINE)
+@pytest.mark.parametrize(
+    ("image", "lock", "some"),
+    [(SERVICE, "run", {"fastapi", "httpx", "msgspec", "uvicorn"}), (OPERATOR, "operator", {"kopf", "kubernetes"})],
+)
+def test_an_image_has_what_is_locked_and_nothing_else(images, image, lock, some):
+    pinned = re.findall(r"^([a-z0-9-]+)==([^ ]+)", (ROOT / f"requirements/{lock}.txt").read_text(), re.MULTILINE)
     locked = {f"{name.replace('-', '_')}-{version}" for name, version in pinned}
 
-    listed = shell(SERVICE, "cd /opt/etl/lib/python3*/site-packages && ls -d *.dist-info")
+    listed = shell(image, "cd /opt/etl/lib/python3*/site-packages && ls -d *.dist-info")
 
     installed = {name.removesuffix(".dist-info").lower() for name in listed.split()}
-    (own,) = {name for name in installed if name.startswith("etlpipeline-")}
-    assert installed - {own} <= locked
-    assert {name.split("-")[0] for name in installed} >= {"fastapi", "httpx", "msgspec", "uvicorn"}
+    assert {name for name in installed if not name.startswith("etlpipeline-")} <= locked
+    assert {name.split("-")[0] for name in installed} >= some
+
+
+def test_the_operator_is_told_what_is_wrong_with_its_settings_without_a_traceback(images):
+    done = tried("run", "--rm", "--read-only", "--env=ETL_PORT=many", OPERATOR)
+
+    assert done.returncode == 1
+    assert done.stdout.strip() == "etl-operator: ETL_PORT is 'many'; make it a number up to 65535"
 
 
 def test_the_code_is_compiled_so_that_a_read_only_root_costs_no_start(images):

@@ -158,6 +158,17 @@ def test_no_job_is_made_while_it_is_suspended(posts):
     assert "lastRunAnnotation" not in posts.status
 
 
+def test_an_id_that_cannot_be_one_is_refused_once(posts):
+    posts.request("a b")
+    posts.reconcile()
+    posts.reconcile()
+
+    assert posts.jobs() == []
+    (told,) = posts.told
+    assert told[:2] == ("Warning", "RunRefused")
+    assert told[2].startswith("the annotation etlpipeline.dev/run is not an id; write letters, digits")
+
+
 def test_finished_jobs_beyond_the_history_go_once_their_result_is_written(posts):
     posts.body["spec"]["history"] = {"successful": 1}
     for number, id in enumerate("abc"):
