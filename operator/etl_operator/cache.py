@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from etl_operator.kinds import KIND, PIPELINE_LABEL, Key, Ref, ref_of
 from etl_operator.observed import Object, Observed
@@ -18,12 +18,23 @@ def key_of(body: Object) -> Key:
     return Key(metadata["namespace"], name)
 
 
+class Told(NamedTuple):
+    """What a pipeline's service says of its runs."""
+
+    history: Sequence[Object] = ()  #: of those that no Job carries out, the newest first
+    rows: int | None = None
+
+
 class Cache:
     """Objects as JSON text, by pipeline: a thousand pipelines have ten thousand of them, and few are looked at."""
 
     def __init__(self) -> None:
         self._objects: defaultdict[Key, dict[Ref, bytes]] = defaultdict(dict)
         self._versions: dict[tuple[Key, Ref], int] = {}
+        #: Of what was deleted, until a list is newer: an answer that was slow is not to bring it back.
+        self._graves: dict[tuple[Key, Ref], int] = {}
+        self._serving: set[Key] = set()
+        self._told: dict[Key, Told] = {}
 
     def pipelines(self) -> list[Key]:
         return [key for key, objects in self._objects.items() if Ref(KIND, key.name) in objects]
@@ -31,29 +42,53 @@ class Cache:
     def put(self, body: Object) -> bool:
         """Keep the object, unless a newer state of it is here; says whether anything is new."""
         key, ref, version = key_of(body), ref_of(body), _version(body)
-        if version <= self._versions.get((key, ref), -1):
+        if version <= max(self._versions.get((key, ref), -1), self._graves.get((key, ref), -1)):
             return False
         self._versions[key, ref] = version
         self._objects[key][ref] = json.dumps(_needed(body), separators=(",", ":")).encode()
+        if ref == _service(key):
+            answers = (body.get("status") or {}).get("availableReplicas")
+            (self._serving.add if answers else self._serving.discard)(key)
         return True
 
     def remove(self, body: Object) -> None:
         """Let go of an object that was deleted."""
-        key, ref = key_of(body), ref_of(body)
-        if self._versions.get((key, ref), 0) <= _version(body):
+        key, ref, version = key_of(body), ref_of(body), _version(body)
+        if self._versions.get((key, ref), 0) <= version:
             self._forget(key, ref)
+            self._graves[key, ref] = version
 
-    def keep_only(self, kind: str, there: Iterable[tuple[Key, Ref]], version: int) -> list[Key]:
+    def keep_only(self, kind: str, namespace: str | None, there: Iterable[tuple[Key, Ref]], version: int) -> list[Key]:
         """Let go of what a list of that version no longer has; gives whose that was."""
         present = set(there)
-        gone = [
-            (key, ref)
-            for (key, ref), known in self._versions.items()
-            if ref.kind == kind and known <= version and (key, ref) not in present
-        ]
+
+        def told(known: dict[tuple[Key, Ref], int]) -> list[tuple[Key, Ref]]:
+            return [
+                (key, ref)
+                for (key, ref), last in known.items()
+                if ref.kind == kind and namespace in (None, key.namespace) and last <= version
+            ]
+
+        for grave in told(self._graves):
+            del self._graves[grave]
+        gone = [(key, ref) for key, ref in told(self._versions) if (key, ref) not in present]
         for key, ref in gone:
             self._forget(key, ref)
         return [key for key, _ in gone]
+
+    def serving(self) -> list[Key]:
+        """Pipelines whose service has a pod that answers."""
+        return sorted(self._serving)
+
+    def told(self, key: Key) -> Told:
+        return self._told.get(key, Told())
+
+    def tell(self, key: Key, told: Told) -> bool:
+        """Keep what a service has told; says whether anything is new."""
+        if key not in self._objects or self.told(key) == told:
+            return False
+        self._told[key] = told
+        return True
 
     def pipeline(self, key: Key) -> Mapping[str, Any] | None:
         text = self._objects.get(key, {}).get(Ref(KIND, key.name))
@@ -62,13 +97,21 @@ class Cache:
 
     def observed(self, key: Key) -> Observed:
         objects = self._objects.get(key, {})
-        return Observed({ref: json.loads(text) for ref, text in objects.items() if ref.kind != KIND})
+        children = {ref: json.loads(text) for ref, text in objects.items() if ref.kind != KIND}
+        return Observed(children, *self.told(key))
 
     def _forget(self, key: Key, ref: Ref) -> None:
         self._versions.pop((key, ref), None)
+        if ref == _service(key):
+            self._serving.discard(key)
         self._objects[key].pop(ref, None)
         if not self._objects[key]:
             del self._objects[key]
+            self._told.pop(key, None)
+
+
+def _service(key: Key) -> Ref:
+    return Ref("Deployment", f"{key.name}-service")
 
 
 def _version(body: Object) -> int:

@@ -12,13 +12,13 @@ import aiohttp
 from kubernetes.aio import client, config
 
 from etl_operator import metrics
-from etl_operator.kinds import CHILDREN, KIND, KINDS, PIPELINE_LABEL, PIPELINES, Key, Kind, Manifest, Ref
+from etl_operator.kinds import KIND, KINDS, PIPELINE_LABEL, PIPELINES, Key, Kind, Manifest, Ref
 from etl_operator.observed import Object
 
 #: Owner of the fields that the operator applies.
 MANAGER = "etl-operator"
-#: Of those that end a Job: an owner of its own, so that nothing else of the Job has to be said again.
-_EXPIRY = "etl-operator-expiry"
+#: Of those that end something: an owner of its own, so that nothing else of the object has to be said again.
+_ENDING = "etl-operator-ending"
 #: Seconds until a request is given up.
 _TIMEOUT = 30
 
@@ -59,34 +59,24 @@ class Cluster:
 
     async def apply(self, manifest: Manifest) -> Object:
         """Have these fields so, whoever had them otherwise; others stay as they are."""
-        metadata = manifest["metadata"]
-        path = _path(KINDS[manifest["kind"]], metadata["namespace"], metadata["name"])
-        return await self._write("PATCH", path, {"fieldManager": MANAGER, "force": "true"}, manifest)
+        return await self._apply(manifest, MANAGER)
 
     async def write_status(self, body: Object, status: Mapping[str, Any]) -> Object:
         metadata = body["metadata"]
         manifest = {
             "apiVersion": body["apiVersion"],
             "kind": KIND,
-            # With its uid: a pipeline that was deleted meanwhile is not brought back, nor is another one spoken of.
-            "metadata": {"name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]},
+            # Of this one as it was seen: neither one that was made anew meanwhile is spoken of, nor a spec that
+            # nobody has looked at yet; and one that was deleted is not brought back.
+            "metadata": {name: metadata[name] for name in ("name", "namespace", "uid", "resourceVersion")},
             "status": status,
         }
         path = _path(PIPELINES, metadata["namespace"], metadata["name"]) + "/status"
         return await self._write("PATCH", path, {"fieldManager": MANAGER, "force": "true"}, manifest)
 
-    async def expire(self, key: Key, job: str) -> Object:
-        """Have a finished Job deleted by the cluster, a minute from now."""
-        kind = CHILDREN["Job"]
-        manifest = {
-            "apiVersion": kind.api,
-            "kind": kind.name,
-            "metadata": {"name": job, "namespace": key.namespace},
-            "spec": {"ttlSecondsAfterFinished": 60},
-        }
-        return await self._write(
-            "PATCH", _path(kind, key.namespace, job), {"fieldManager": _EXPIRY, "force": "true"}, manifest
-        )
+    async def end(self, part: Manifest) -> Object:
+        """Have the one field so that ends an object."""
+        return await self._apply(part, _ENDING)
 
     async def delete(self, key: Key, ref: Ref) -> None:
         try:
@@ -139,6 +129,11 @@ class Cluster:
 
     async def close(self) -> None:
         await self._api.close()
+
+    async def _apply(self, manifest: Manifest, manager: str) -> Object:
+        metadata = manifest["metadata"]
+        path = _path(KINDS[manifest["kind"]], metadata["namespace"], metadata["name"])
+        return await self._write("PATCH", path, {"fieldManager": manager, "force": "true"}, manifest)
 
     async def _write(self, method: str, path: str, query: Mapping[str, str], body: object) -> Object:
         metrics.API_WRITES.labels(method).inc()

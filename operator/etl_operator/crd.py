@@ -155,12 +155,12 @@ def _count(description: str) -> dict[str, Any]:
 
 _RUN: dict[str, Any] = {
     "type": "object",
-    "description": "A run that a Job carried out, with its counts of records.",
+    "description": "A run, with its counts of records.",
     "properties": {
         "id": _text("Id of the run, in the history too."),
         "requestId": _text("Id of the request that asked for it."),
-        "trigger": _text("What asked for it: request, or schedule."),
-        "job": _text("Name of its Job."),
+        "trigger": _text("What asked for it: request, schedule, rest, cli or replay."),
+        "job": _text("Name of its Job, where it has one."),
         "startTime": _time("When it began."),
         "endTime": _time("When it ended."),
         "result": _text("Running, Succeeded, Failed, Interrupted, Cancelled or Skipped."),
@@ -219,7 +219,7 @@ _STATUS: dict[str, Any] = {
         },
         "lastSuccessTime": _time("When a run last succeeded."),
         "nextScheduleTime": _time("When the schedule begins the next run."),
-        "rows": _count("Rows of the table, after the last run that a Job carried out."),
+        "rows": _count("Rows of the table, after the last run."),
         "storage": {
             "type": "object",
             "description": "The volume of the database.",

@@ -18,6 +18,10 @@ class Sink(Protocol):
         """An object is there, in this state."""
         ...
 
+    def begun_anew(self) -> None:
+        """A watch begins with all that is there: what was deleted before is not told."""
+        ...
+
     def gone(self, body: Object) -> None:
         """An object was deleted."""
         ...
@@ -39,8 +43,10 @@ def registry(sink: Sink) -> kopf.OperatorRegistry:
             body = {"apiVersion": kind.api, "kind": kind.name, **event["object"]}
             if event["type"] == "DELETED":
                 sink.gone(body)
-            else:
-                sink.seen(body)
+                return
+            sink.seen(body)
+            if event["type"] is None:
+                sink.begun_anew()
 
     for kind in (PIPELINES, *CHILDREN.values()):
         handle(kind)

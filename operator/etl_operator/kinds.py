@@ -22,6 +22,9 @@ RUN_ANNOTATION: Final = f"{GROUP}/run"
 #: On every child: the hash of what was applied, so that what is no longer wanted is noticed too.
 APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
 
+#: Labels of the operator's own pods.
+OPERATOR: Final = {"app.kubernetes.io/name": "etlpipeline", "app.kubernetes.io/component": "operator"}
+
 #: An object of the cluster, as plain JSON.
 Manifest = dict[str, Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from etl_operator.cluster import ApiError, Cluster
@@ -14,6 +15,8 @@ from etl_operator.observed import Object
 #: How long a Lease holds after it was renewed, and how often it is.
 HOLDS = timedelta(seconds=15)
 RENEWED = 4.0
+#: Seconds after the last renewal was asked for, until which nobody else can have taken it.
+_TRUSTED = HOLDS.total_seconds() * 2 / 3
 
 _log = logging.getLogger(__name__)
 
@@ -36,11 +39,13 @@ class Lease:
     async def keep(self) -> None:
         """Renew it; return when it is lost, or could not be renewed while it held."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + HOLDS.total_seconds() * 2 / 3
-        while loop.time() < until:
+        until = loop.time() + _TRUSTED
+        while (asked := loop.time()) < until:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    if await self._take():
+                        until = asked + _TRUSTED
             await asyncio.sleep(RENEWED)
-            if await self._take():
-                until = loop.time() + HOLDS.total_seconds() * 2 / 3
         _log.error("has lost the lease %s", self._name)
 
     async def release(self) -> None:

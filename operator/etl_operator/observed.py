@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Observed:
     children: Mapping[Ref, Object]
+    history: Sequence[Object] = ()  #: run records, the newest first, as the service last told them
+    rows: int | None = None  #: of the table, as it last told
 
     def get(self, kind: str, name: str) -> Object | None:
         return self.children.get(Ref(kind, name))
@@ -42,3 +44,8 @@ def condition(of: Object, type_: str) -> Object | None:
     """The condition of an object that has that type and is True."""
     conditions = (of.get("status") or {}).get("conditions") or ()
     return next((one for one in conditions if one["type"] == type_ and one["status"] == "True"), None)
+
+
+def is_owner(owner: Object, *, of: Object) -> bool:
+    references = of["metadata"].get("ownerReferences", ())
+    return any(reference.get("uid") == owner["metadata"].get("uid") for reference in references)

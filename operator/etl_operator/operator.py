@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 import kopf
@@ -12,16 +13,19 @@ import kopf
 from etl_operator import handlers, metrics
 from etl_operator.cache import Cache, key_of
 from etl_operator.cluster import ApiError, Cluster
+from etl_operator.history import ask_services
 from etl_operator.kinds import KINDS, Key, ref_of
 from etl_operator.observed import Object
 from etl_operator.queue import Queue
 from etl_operator.reconcile import Reconciler
 from etl_operator.settings import Settings
 
-#: Pipelines that are looked at at a time.
-WORKERS = 8
+#: Pipelines that are looked at at a time, and of those whose last look failed.
+WORKERS, SLOW_WORKERS = 8, 2
 #: Seconds between two complete lists: what a broken watch has missed is noticed after that.
 RESYNC = 600
+#: Seconds until a list after a watch has begun anew, which tells of no deletions: others may have to, too.
+_SETTLE = 2
 #: Seconds between two attempts at the first list.
 _RETRY = 2
 
@@ -35,6 +39,7 @@ class Operator:
         self._cache = Cache()
         self._queue: Queue[Key] = Queue()
         self._reconcile = Reconciler(cluster, self._cache, settings, clock)
+        self._begun_anew = asyncio.Event()
         self.is_ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -43,12 +48,20 @@ class Operator:
         Raises:
             Exception: a watch has ended that should not have.
         """
-        await self._list_at_first()
+        listing, told = asyncio.create_task(self._list_at_first()), asyncio.create_task(stop.wait())
+        await asyncio.wait([listing, told], return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not listing.done():
+            listing.cancel()
+            return
+        await listing
         self.is_ready = True
         for key in self._cache.pipelines():
             self._queue.add(key)
-        tasks = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
+        tasks = [asyncio.create_task(self._work(slow=False)) for _ in range(WORKERS)]
+        tasks += [asyncio.create_task(self._work(slow=True)) for _ in range(SLOW_WORKERS)]
         tasks.append(asyncio.create_task(self._resync()))
+        tasks.append(asyncio.create_task(ask_services(self._cache, self._queue.add)))
         namespaces = self._settings.namespaces
         try:
             await kopf.operator(
@@ -74,17 +87,21 @@ class Operator:
         if self._cache.put(body):
             self._queue.add(key_of(body))
 
+    def begun_anew(self) -> None:
+        self._begun_anew.set()
+
     def gone(self, body: Object) -> None:
         self._cache.remove(body)
         self._queue.add(key_of(body))
 
-    async def _work(self) -> None:
+    async def _work(self, *, slow: bool) -> None:
         while True:
-            key = await self._queue.take()
+            key = await self._queue.take(slow=slow)
             well = False
             try:
                 with metrics.SECONDS.time():
-                    await self._reconcile(key)
+                    if await self._reconcile(key):
+                        self._queue.add(key)
                 well = True
             except ApiError as error:
                 _log.warning("will try again: %s", error.message, extra={"pipeline": str(key)})
@@ -107,21 +124,25 @@ class Operator:
 
     async def _resync(self) -> None:
         while True:
-            await asyncio.sleep(RESYNC)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._begun_anew.wait(), RESYNC)
+            await asyncio.sleep(_SETTLE)
+            self._begun_anew.clear()
             try:
                 await self._list()
             except ApiError as error:
                 _log.warning("cannot list: %s", error.message)
+                self._begun_anew.set()
+            except Exception:
+                _log.exception("a list failed for a reason that the operator does not know; it goes on")
 
     async def _list(self) -> None:
         for kind in KINDS.values():
-            present = []
-            version = 0
             for namespace in self._settings.namespaces or (None,):
                 items, version = await self._cluster.list(kind, namespace)
                 for item in items:
-                    present.append((key_of(item), ref_of(item)))
                     self.seen(item)
-            for key in self._cache.keep_only(kind.name, present, version):
-                self._queue.add(key)
+                present = [(key_of(item), ref_of(item)) for item in items]
+                for key in self._cache.keep_only(kind.name, namespace, present, version):
+                    self._queue.add(key)
         metrics.PIPELINES.set(len(self._cache.pipelines()))

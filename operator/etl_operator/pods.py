@@ -36,15 +36,19 @@ def obstacle(pod: Object) -> Cause | None:
     for container in _containers(pod):
         waiting = container.get("state", {}).get("waiting") or {}
         if waiting.get("reason") in _PULLING:
-            image, why = container.get("image"), waiting.get("message", waiting["reason"])
-            return Cause("ImagePullFailed", f"the image {image} cannot be pulled: {why}; check the image's name")
+            remedy = "check its name, and pod.imagePullSecrets where it is private"
+            return Cause("ImagePullFailed", f"the image {container.get('image')} cannot be pulled; {remedy}")
         if waiting.get("reason") in _BROKEN:
             return Cause(waiting["reason"], f"its container does not start: {waiting.get('message', 'see its log')}")
+        if container.get("restartCount", 0) > 1 and not container.get("ready"):
+            code = ((container.get("lastState") or {}).get("terminated") or {}).get("exitCode", "unknown")
+            return Cause("CrashLoop", f"its container ends again and again, with code {code}; see its log")
     return None
 
 
+#: What the kubelet says alternates between these, and counts seconds: that is not repeated.
 _PULLING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull")
-_BROKEN = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
+_BROKEN = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 
 
 def cause_of_death(pod: Object, *, memory: str) -> Cause | None:

@@ -1,10 +1,12 @@
-"""Keys that wait for a worker: each once, never with two workers at a time, and later after each failure."""
+"""Keys that wait for a worker: each once, never with two workers at a time, and later after each failure.
+
+Those that have failed wait in a lane of their own, for other workers: however long they take, nobody else is held up.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -18,12 +20,12 @@ FIRST, MOST = 0.25, 60.0
 
 class Queue(Generic[K]):
     def __init__(self) -> None:
-        self._waiting: deque[K] = deque()
+        self._quick: asyncio.Queue[K] = asyncio.Queue()
+        self._slow: asyncio.Queue[K] = asyncio.Queue()
         self._wanted: set[K] = set()
         self._at_work: set[K] = set()
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
-        self._filled = asyncio.Event()
 
     def add(self, key: K) -> None:
         """Have it looked at; one that is being looked at is looked at again after that."""
@@ -32,17 +34,14 @@ class Queue(Generic[K]):
         if key not in self._wanted:
             self._wanted.add(key)
             if key not in self._at_work:
-                self._append(key)
+                self._put(key)
 
-    async def take(self) -> K:
-        """The next key; whoever takes it says `done`, and whether it went well."""
-        while not self._waiting:
-            self._filled.clear()
-            await self._filled.wait()
-        key = self._waiting.popleft()
-        metrics.QUEUE.set(len(self._waiting))
+    async def take(self, *, slow: bool = False) -> K:
+        """The next key of a lane; whoever takes it says `done`, and whether it went well."""
+        key = await (self._slow if slow else self._quick).get()
         self._wanted.discard(key)
         self._at_work.add(key)
+        self._count()
         return key
 
     def done(self, key: K, *, well: bool) -> None:
@@ -54,9 +53,11 @@ class Queue(Generic[K]):
             delay = min(FIRST * 2.0 ** (failures - 1), MOST) * random.uniform(0.8, 1.2)
             self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
         if key in self._wanted:
-            self._append(key)
+            self._put(key)
 
-    def _append(self, key: K) -> None:
-        self._waiting.append(key)
-        metrics.QUEUE.set(len(self._waiting))
-        self._filled.set()
+    def _put(self, key: K) -> None:
+        (self._slow if key in self._failures else self._quick).put_nowait(key)
+        self._count()
+
+    def _count(self) -> None:
+        metrics.QUEUE.set(self._quick.qsize() + self._slow.qsize())

@@ -11,7 +11,7 @@ from etl_operator.cache import Cache
 from etl_operator.cluster import ApiError, Cluster
 from etl_operator.kinds import APPLIED_ANNOTATION, Key, Manifest, Ref, ref_of
 from etl_operator.observed import Object
-from etl_operator.plan import Plan, Problem, plan, taken
+from etl_operator.plan import Outcome, Plan, Problem, plan, taken
 from etl_operator.resource import Resource, read_resource
 from etl_operator.runs import recent_runs
 from etl_operator.settings import Settings
@@ -29,8 +29,8 @@ class Reconciler:
         #: By object: its version and the hash of what was applied last, where that changed nothing.
         self._idle: dict[tuple[Key, Ref], tuple[str, str]] = {}
 
-    async def __call__(self, key: Key) -> None:
-        """Make the difference.
+    async def __call__(self, key: Key) -> bool:
+        """Make the difference; says whether another look may find more to do.
 
         Raises:
             ApiError: something could not be done yet; it is to be tried again.
@@ -38,45 +38,47 @@ class Reconciler:
         body = self._cache.pipeline(key)
         if body is None:
             self._idle = {of: state for of, state in self._idle.items() if of[0] != key}
-            return
+            return False
         if (resource := read_resource(body)).is_going:
-            return
+            return False
         now = self._clock()
         observed = self._cache.observed(key)
-        runs = recent_runs(observed, resource.status.get("recentRuns", ()), time_of(now))
-        decided = plan(resource, observed, runs, self._settings)
-        failures, later = await self._act(resource, decided)
+        decided = plan(resource, observed, recent_runs(resource, observed, time_of(now)), self._settings)
+        outcome, error = await self._act(resource, decided)
         observed = self._cache.observed(key)
-        runs = recent_runs(observed, runs, time_of(now))
-        status = status_of(resource, observed, decided, failures, runs, now)
-        if status != resource.status:
+        runs = recent_runs(resource, observed, time_of(now))
+        status = status_of(resource, observed, decided, outcome, runs, now)
+        if changed := status != resource.status:
             await self._write_status(resource, status, time_of(now))
-        for job in decided.expire:
-            self._cache.put(await self._cluster.expire(key, job))
-        if later:
-            raise later
+        if error:
+            raise error
+        return changed
 
-    async def _act(self, resource: Resource, decided: Plan) -> tuple[dict[Ref, Problem], ApiError | None]:
-        """What was refused for good, and what went wrong for now; one child that fails does not hold up the others."""
-        failures: dict[Ref, Problem] = {}
-        later: ApiError | None = None
-        for manifest in decided.apply:
-            ref = ref_of(manifest)
-            try:
-                if problem := await self._apply(resource, manifest):
-                    # No pod is to write to what is somebody else's. Nobody tells when it is gone: look again.
-                    return {ref: problem}, ApiError(409, problem.reason, problem.message)
-            except ApiError as error:
-                _log.warning("%s: %s", ref, error.message, extra={"pipeline": str(resource.key)})
-                if error.is_final:
-                    failures[ref] = _refusal(ref, error)
-                later = error
-        for ref in decided.delete:
-            try:
+    async def _act(self, resource: Resource, decided: Plan) -> tuple[Outcome, ApiError | None]:
+        """Do it all but what is refused, or all until something cannot be done for now."""
+        refused: dict[Ref, Problem] = {}
+        refusal = None
+        try:
+            for manifest in decided.apply:
+                ref = ref_of(manifest)
+                try:
+                    problem = await self._apply(resource, manifest)
+                except ApiError as error:
+                    _log.warning("%s: %s", ref, error.message, extra={"pipeline": str(resource.key)})
+                    if not error.is_final:
+                        raise
+                    refused[ref], refusal = _refusal(ref, error), error
+                else:
+                    if problem:
+                        # No pod is to write to what is somebody else's. Nobody tells when it is gone: look again.
+                        return Outcome({ref: problem}), ApiError(409, problem.reason, problem.message)
+            for ref in decided.delete:
                 await self._cluster.delete(resource.key, ref)
-            except ApiError as error:
-                later = error
-        return failures, later
+            for part in decided.end:
+                self._cache.put(await self._cluster.end(part))
+        except ApiError as error:
+            return Outcome(refused, delayed=error.message), error
+        return Outcome(refused), refusal
 
     async def _apply(self, resource: Resource, manifest: Manifest) -> Problem | None:
         key, ref = resource.key, ref_of(manifest)
@@ -99,7 +101,7 @@ class Reconciler:
         try:
             written = await self._cluster.write_status(resource.body, status)
         except ApiError as error:
-            if error.status in (404, 409):  # it was deleted meanwhile, or deleted and made again
+            if error.status in (404, 409):  # it is another one meanwhile, or gone: which its watch tells
                 return
             raise
         self._cache.put(written)

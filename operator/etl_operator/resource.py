@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from etl_operator.kinds import GROUP, KIND, RUN_ANNOTATION, VERSION, Key, Manifest
+from etl_operator.observed import is_owner
 from etl_service.spec import EtlPipeline, RunSpec, SpecInvalid, validate_pipeline
 
 
@@ -63,7 +64,12 @@ class Resource:
         return {field: id for field, id in asked.items() if id and id != self.status.get(field)}
 
     def owns(self, child: Mapping[str, Any]) -> bool:
-        return any(owner.get("uid") == self.uid for owner in child["metadata"].get("ownerReferences", ()))
+        return is_owner(self.body, of=child)
+
+    def is_left_over(self, child: Mapping[str, Any]) -> bool:
+        """Whether it belongs to an earlier pipeline of this name; the cluster is about to delete it."""
+        owners = child["metadata"].get("ownerReferences", ())
+        return any(owner["kind"] == KIND and owner["name"] == self.name for owner in owners) and not self.owns(child)
 
     @property
     def owner_reference(self) -> Manifest:

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from etl_operator.kinds import REQUEST_ANNOTATION, TRIGGER_LABEL
-from etl_operator.manifests.run import MEMORY
+from etl_operator.manifests.run import KEPT, MEMORY
 from etl_operator.observed import Object, Observed, condition
 from etl_operator.pods import Cause, cause_of_death, obstacle, report_of
+from etl_operator.resource import Resource
 
 Record = dict[str, Any]
-
-#: How many runs the status keeps.
-KEPT = 10
 
 _RESULTS = {
     "succeeded": "Succeeded",
@@ -25,23 +23,53 @@ _RESULTS = {
 _COUNTS = ("fetched", "inserted", "updated", "unchanged", "rejected", "skipped", "deleted")
 
 
-def recent_runs(observed: Observed, previous: Sequence[Mapping[str, Any]], now: str) -> list[Record]:
-    """The last runs, the newest first: those of the Jobs that are there, and those that were known before."""
-    known = {record["job"]: dict(record) for record in previous}
-    jobs = {job["metadata"]["name"]: job for job in observed.of_kind("Job") if TRIGGER_LABEL in _labels(job)}
+def recent_runs(resource: Resource, observed: Observed, now: str) -> list[Record]:
+    """The last runs, the newest first: of the Jobs that are there, of the service's history, and of the status."""
+    known = {key_of(record): dict(record) for record in resource.status.get("recentRuns", ())}
+    jobs = {
+        job["metadata"]["name"]: job
+        for job in observed.of_kind("Job")
+        if is_run(job) and not resource.is_left_over(job)
+    }
     for name, job in jobs.items():
         known[name] = _record(job, observed, known.get(name))
+    for run in observed.history:
+        if run["trigger"] not in OF_JOBS:
+            known[run["id"]] = _told(run)
     for name, record in known.items():
-        if name not in jobs and record["result"] == "Running":
+        if "job" in record and name not in jobs and record["result"] == "Running":
             gone = "its Job was deleted while it ran; ask for another run"
             record.update(result="Interrupted", reason="JobDeleted", message=gone, endTime=now)
-    return sorted(known.values(), key=lambda record: (record["startTime"], record["job"]), reverse=True)[:KEPT]
+    return sorted(known.values(), key=lambda record: (record["startTime"], key_of(record)), reverse=True)[:KEPT]
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """By which a run is known: its Job, or its id where it was not asked for on the cluster."""
+    return str(record.get("job") or record["id"])
+
+
+#: Triggers of runs that Jobs carry out; the others are begun in the service's pod.
+OF_JOBS = ("request", "schedule")
+
+
+def _told(run: Mapping[str, Any]) -> Record:
+    """A run record of the engine in the status' terms."""
+    times = {"startTime": run["started_at"], "endTime": run["ended_at"]}
+    record: Record = {name: f"{time[:19]}Z" for name, time in times.items() if time}
+    record["trigger"] = run["trigger"]
+    if run["request_id"]:
+        record["requestId"] = run["request_id"]
+    if run["status"] == "running":
+        return record | {"id": run["id"], "result": "Running"}
+    return record | dict(_reported({"run": run}))
 
 
 def rows_after(observed: Observed, runs: Sequence[Record]) -> int | None:
     """How many rows the table had after the newest run that tells."""
     for record in runs:
-        for pod in observed.pods_of(record["job"]):
+        if "job" not in record and record["result"] != "Running":
+            return observed.rows
+        for pod in observed.pods_of(key_of(record)):
             if (rows := (report_of(pod) or {}).get("rows")) is not None:
                 return int(rows)
     return None
@@ -65,6 +93,10 @@ def lost(runs: Sequence[Record]) -> list[Record]:
 
 #: Reasons for which there is nothing to tell the history.
 _NO_RUN = ("InvalidSpec",)
+
+
+def is_run(job: Object) -> bool:
+    return TRIGGER_LABEL in _labels(job)
 
 
 def is_finished(job: Object) -> bool:

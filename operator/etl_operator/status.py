@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from etl_operator.kinds import Ref
 from etl_operator.manifests import claim_name
 from etl_operator.observed import Object, Observed, condition
-from etl_operator.plan import Plan, Problem
+from etl_operator.plan import Outcome, Plan, Problem
 from etl_operator.pods import Cause, obstacle
 from etl_operator.quantity import bytes_of
 from etl_operator.resource import Resource, refusal
-from etl_operator.runs import Record, rows_after
+from etl_operator.runs import Record, key_of, rows_after
 from etl_service.spec import next_times
 
 Status = dict[str, Any]
@@ -28,7 +27,7 @@ def status_of(
     resource: Resource,
     observed: Observed,
     plan: Plan,
-    failures: Mapping[Ref, Problem],
+    outcome: Outcome,
     runs: Sequence[Record],
     now: datetime,
 ) -> Status:
@@ -36,7 +35,6 @@ def status_of(
 
     Args:
         observed: with what was applied in it.
-        failures: what the API server refused, and why.
         runs: the newest first.
     """
     before = resource.status
@@ -44,7 +42,7 @@ def status_of(
     for field in ("lastRequestId", "lastRunAnnotation", "lastSuccessTime", "rows"):
         if field in before:
             status[field] = before[field]
-    status |= dict(plan.handled) if not failures else {}
+    status |= {field: id for field, id, job in plan.handled if job is None or job in observed.children}
     if runs:
         status["lastRun"], status["recentRuns"] = runs[0], list(runs)
         succeeded = [run["endTime"] for run in runs if run["result"] == "Succeeded"]
@@ -57,7 +55,7 @@ def status_of(
         status["nextScheduleTime"] = next_time
     if volume := _volume(resource, observed):
         status["storage"] = volume
-    status["conditions"] = _conditions(resource, observed, plan, failures, runs, time_of(now))
+    status["conditions"] = _conditions(resource, observed, plan, outcome, runs, time_of(now))
     return status
 
 
@@ -72,8 +70,8 @@ def _next_time(resource: Resource, now: datetime) -> str | None:
 def _volume(resource: Resource, observed: Observed) -> Status | None:
     if resource.pipeline is None:
         return dict(resource.status["storage"]) if "storage" in resource.status else None
-    claim = observed.get("PersistentVolumeClaim", claim_name(resource.name))
-    if claim is None or resource.pipeline.spec.load.postgres:
+    claim = _claim(resource, observed)
+    if claim is None:
         return None
     state = claim.get("status") or {}
     capacity = (state.get("capacity") or {}).get("storage")
@@ -88,7 +86,7 @@ def _conditions(
     resource: Resource,
     observed: Observed,
     plan: Plan,
-    failures: Mapping[Ref, Problem],
+    outcome: Outcome,
     runs: Sequence[Record],
     now: str,
 ) -> list[Status]:
@@ -107,17 +105,18 @@ def _conditions(
             "message": message[:32_000],
         }
 
-    return [condition_of(*said) for said in _said(resource, observed, plan, failures, runs)]
+    return [condition_of(*said) for said in _said(resource, observed, plan, outcome, runs)]
 
 
 def _said(
-    resource: Resource, observed: Observed, plan: Plan, failures: Mapping[Ref, Problem], runs: Sequence[Record]
+    resource: Resource, observed: Observed, plan: Plan, outcome: Outcome, runs: Sequence[Record]
 ) -> Iterator[tuple[str, bool, str, str]]:
-    stalled = plan.problem or next((failures[ref] for ref in sorted(failures)), None) or _stuck(resource, observed)
+    refused = outcome.refused
+    stalled = plan.problem or next((refused[ref] for ref in sorted(refused)), None) or _stuck(resource, observed)
     if stalled:
         yield "Ready", False, *stalled
         yield "Stalled", True, *stalled
-    elif unready := [plan.waiting] if plan.waiting else list(_unready(resource, observed)):
+    elif unready := [plan.waiting] if plan.waiting else list(_unready(resource, observed, outcome)):
         yield "Ready", False, "Progressing", "; ".join(unready)
         yield "Reconciling", True, "Progressing", "; ".join(unready)
     else:
@@ -150,34 +149,51 @@ def in_words(run: Mapping[str, Any]) -> str:
 
 def _stuck(resource: Resource, observed: Observed) -> Problem | None:
     """What does not come right by waiting."""
-    claim = observed.get("PersistentVolumeClaim", claim_name(resource.name))
+    claim = _claim(resource, observed)
     if claim and (claim.get("status") or {}).get("phase") == "Lost":
         return Problem("VolumeLost", f"the volume of {claim['metadata']['name']} is gone; restore it from a backup")
     for deployment in observed.of_kind("Deployment"):
         conditions = (deployment.get("status") or {}).get("conditions") or ()
-        if any(one["type"] == "Progressing" and one["status"] == "False" for one in conditions):
+        if not _is_changing(deployment) and any(
+            one["type"] == "Progressing" and one["status"] == "False" for one in conditions
+        ):
             component = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
             cause = _obstacle(observed, component) or Cause("", "its pods do not get ready; see their logs")
             return Problem(f"{component.capitalize()}Unavailable", f"the {component} does not start: {cause.message}")
     return None
 
 
-def _unready(resource: Resource, observed: Observed) -> Iterator[str]:
+def _unready(resource: Resource, observed: Observed, outcome: Outcome) -> Iterator[str]:
     """What is still on its way."""
+    if outcome.delayed:
+        yield outcome.delayed
     for deployment in observed.of_kind("Deployment"):
         component = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
         wanted, state = deployment["spec"]["replicas"], deployment.get("status") or {}
-        if state.get("observedGeneration", 0) < deployment["metadata"]["generation"]:
+        if _is_changing(deployment):
             yield f"the {component} is being changed"
         elif not all(state.get(f"{kind}eplicas", 0) == wanted for kind in ("r", "updatedR", "availableR")):
             cause = _obstacle(observed, component)
             ready = f"{state.get('availableReplicas', 0)} of {wanted} pods available"
             yield f"the {component} has {ready}" + (f": {cause.message}" if cause else "")
-    claim = observed.get("PersistentVolumeClaim", claim_name(resource.name))
+    claim = _claim(resource, observed)
     if claim and (capacity := ((claim.get("status") or {}).get("capacity") or {}).get("storage")):
         wanted = claim["spec"]["resources"]["requests"]["storage"]
         if bytes_of(capacity) < bytes_of(wanted):
             yield f"the volume grows from {capacity} to {wanted}"
+
+
+def _is_changing(deployment: Object) -> bool:
+    """Whether its status does not speak of its spec yet."""
+    seen = (deployment.get("status") or {}).get("observedGeneration", 0)
+    return bool(seen < deployment["metadata"]["generation"])
+
+
+def _claim(resource: Resource, observed: Observed) -> Object | None:
+    """The volume's, where one is used."""
+    if resource.pipeline is None or resource.pipeline.spec.load.postgres:
+        return None
+    return observed.get("PersistentVolumeClaim", claim_name(resource.name))
 
 
 def _obstacle(observed: Observed, component: str) -> Cause | None:
@@ -188,22 +204,23 @@ def events(resource: Resource, status: Status) -> Iterator[tuple[str, str, str]]
     """What is worth telling of the change: type, reason and message. Nothing is told twice."""
     before, after = resource.status, status
     was, is_ = _condition(before, "Stalled"), _condition(after, "Stalled")
-    if is_ and (was is None or (was["reason"], was["message"]) != (is_["reason"], is_["message"])):
+    if is_ and (was is None or _occasion(was) != _occasion(is_)):
         yield "Warning", is_["reason"], is_["message"]
     if not is_ and was:
         yield "Normal", "Recovered", "the spec can be used again"
     asked = after.get("lastRunAnnotation", "")
     if asked != before.get("lastRunAnnotation") and (wrong := refusal(asked)):
         yield "Warning", "RunRefused", wrong
-    known = {run["job"]: run["result"] for run in before.get("recentRuns", ())}
+    known = {key_of(run): run["result"] for run in before.get("recentRuns", ())}
     for run in reversed(after.get("recentRuns", ())):
-        if run["result"] == known.get(run["job"]):
+        name = run.get("requestId") or run["id"]
+        if run["result"] == known.get(key_of(run)):
             continue
         if run["result"] == "Running":
-            yield "Normal", "RunStarted", f"run {run['requestId']} has begun as Job {run['job']}"
+            yield "Normal", "RunStarted", f"run {name} has begun" + (f" as Job {run['job']}" if "job" in run else "")
         else:
             kind = "Normal" if run["result"] in ("Succeeded", "Skipped") else "Warning"
-            yield kind, f"Run{run['result']}", f"run {run['requestId']}: {in_words(run)}"
+            yield kind, f"Run{run['result']}", f"run {name}: {in_words(run)}"
     if "storage" in before and "storage" not in after and resource.pipeline:
         claim = before["storage"]["claim"]
         yield (
@@ -212,6 +229,11 @@ def events(resource: Resource, status: Status) -> Iterator[tuple[str, str, str]]
             f"rows now go to PostgreSQL; the SQLite database stays on PersistentVolumeClaim {claim}, "
             "and what it holds is not moved by itself",
         )
+
+
+def _occasion(condition: Object) -> tuple[str, int]:
+    """What makes a trouble another one: its message may change with each attempt of the kubelet."""
+    return condition["reason"], condition["observedGeneration"]
 
 
 def _condition(status: Mapping[str, Any], type_: str) -> Object | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from etl_operator.kinds import Ref, ref_of
 from etl_operator.observed import Observed
-from etl_operator.plan import Plan, plan
+from etl_operator.plan import Outcome, Plan, plan
 from etl_operator.resource import Resource, read_resource
 from etl_operator.runs import recent_runs
 from etl_operator.settings import Settings
@@ -29,12 +29,18 @@ def resource(spec: Mapping[str, Any] | None = None, **metadata: Any) -> dict[str
     }
 
 
+#: All that was planned was done.
+ALL_DONE = Outcome()
+
+
 class State:
     """A pipeline and its children; each `reconcile` is one look of the operator."""
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.body = body
         self.children: dict[Ref, dict[str, Any]] = {}
+        self.history: list[dict[str, Any]] = []
+        self.rows: int | None = None
         self.told: list[tuple[str, str, str]] = []
 
     @property
@@ -50,21 +56,23 @@ class State:
         return plan(self.resource, self.observed, self.runs(), SETTINGS)
 
     def runs(self) -> list[dict[str, Any]]:
-        return recent_runs(self.observed, self.status.get("recentRuns", ()), time_of(NOW))
+        return recent_runs(self.resource, self.observed, time_of(NOW))
 
     @property
     def observed(self) -> Observed:
-        return Observed(self.children)
+        return Observed(self.children, self.history, self.rows)
 
-    def reconcile(self) -> Plan:
+    def reconcile(self, outcome: Outcome = ALL_DONE, without: Collection[str] = ()) -> Plan:
+        """One look, after which what is applied is there, but for the kinds of ``without``."""
         decided = self.plan()
         for manifest in decided.apply:
-            self.put(manifest)
+            if manifest["kind"] not in without:
+                self.put(manifest)
         for ref in decided.delete:
             del self.children[ref]
-        for job in decided.expire:
-            self.children[Ref("Job", job)]["spec"]["ttlSecondsAfterFinished"] = 60
-        status = status_of(self.resource, self.observed, decided, {}, self.runs(), NOW)
+        for part in decided.end:
+            self.children[ref_of(part)]["spec"] |= part["spec"]
+        status = status_of(self.resource, self.observed, decided, outcome, self.runs(), NOW)
         self.told += events(self.resource, status)
         self.body["status"] = status
         return decided
@@ -73,7 +81,7 @@ class State:
         """As if the API server had taken it, and its controllers had seen to it."""
         child = copy.deepcopy(dict(manifest))
         child["metadata"].setdefault("creationTimestamp", time_of(NOW))
-        child["metadata"]["generation"] = 1
+        child["metadata"] |= {"generation": 1, "uid": f"uid-of-{child['kind']}-{child['metadata']['name']}"}
         if child["kind"] == "Deployment":
             replicas = child["spec"]["replicas"]
             counts = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), replicas) if replicas else {}

@@ -7,6 +7,7 @@ import copy
 import pytest
 
 from etl_operator.kinds import Ref, ref_of
+from etl_operator.plan import Outcome, Plan, Problem
 from operator_tests.cluster_state import State, resource
 
 
@@ -39,7 +40,7 @@ def test_what_is_in_place_is_left_alone(posts):
 
     plan = posts.reconcile()
 
-    assert (plan.apply, plan.delete, plan.expire) == ([], [], [])
+    assert (plan.apply, plan.delete, plan.end) == ([], [], [])
 
 
 def test_a_field_that_was_changed_by_hand_is_put_back(posts):
@@ -54,6 +55,25 @@ def test_a_field_that_somebody_has_added_is_theirs(posts):
     posts.get("Deployment", "posts-service")["spec"]["template"]["spec"]["priorityClassName"] = "high"
 
     assert refs(posts.plan()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "where", "added"),
+    [
+        ("Service", "posts-service", ["selector"], {"tier": "other"}),
+        ("NetworkPolicy", "posts-service", ["podSelector", "matchLabels"], {"tier": "other"}),
+        ("NetworkPolicy", "posts-service", ["ingress", 0, "from", 0], {"namespaceSelector": {}}),
+        ("NetworkPolicy", "posts-run", ["egress", 0], {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}),
+    ],
+)
+def test_what_is_added_to_a_selector_or_a_rule_changes_it_and_is_taken_back(posts, kind, name, where, added):
+    posts.reconcile()
+    part = posts.get(kind, name)["spec"]
+    for step in where:
+        part = part[step]
+    part |= added
+
+    assert refs(posts.plan()) == [f"{kind} {name}"]
 
 
 def test_a_field_that_is_no_longer_wanted_is_applied_away(posts):
@@ -92,9 +112,42 @@ def test_a_schedule_goes_once_its_run_has_ended(posts):
     cron = posts.get("CronJob", "posts-schedule")
 
     cron["status"] = {"active": [{"name": "posts-schedule-1"}]}
-    assert list(posts.plan().delete) == []
+    assert list(posts.reconcile().delete) == []
+    assert cron["spec"]["suspend"] is True, "another may begin"
     cron["status"] = {}
     assert list(posts.plan().delete) == [Ref("CronJob", "posts-schedule")]
+
+
+def scheduled(posts, name):
+    """A Job of the schedule, as the cluster makes it."""
+    template = posts.get("CronJob", "posts-schedule")["spec"]["jobTemplate"]
+    uid = posts.get("CronJob", "posts-schedule")["metadata"]["uid"]
+    metadata = {**template["metadata"], "name": name, "namespace": "team", "ownerReferences": [{"kind": "CronJob"}]}
+    metadata["ownerReferences"][0] |= {"uid": uid, "name": "posts-schedule"}
+    return posts.put({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": template["spec"]})
+
+
+def test_a_schedule_that_goes_takes_no_result_with_it_that_is_not_written(posts):
+    posts.body["spec"]["schedule"] = {"cron": "@hourly"}
+    posts.reconcile()
+    posts.end(scheduled(posts, "posts-schedule-1"))
+    del posts.body["spec"]["schedule"]
+
+    assert list(posts.reconcile().delete) == []
+    assert list(posts.reconcile().delete) == [Ref("CronJob", "posts-schedule")]
+
+
+def test_the_cluster_keeps_as_many_scheduled_jobs_as_the_status_tells_of_and_the_history_s_rest_goes(posts):
+    posts.body["spec"] |= {"schedule": {"cron": "@hourly"}, "history": {"successful": 0}}
+    posts.reconcile()
+    assert posts.get("CronJob", "posts-schedule")["spec"]["successfulJobsHistoryLimit"] == 10
+    posts.end(scheduled(posts, "posts-schedule-1"))
+    posts.reconcile()
+    assert posts.status["lastRun"]["result"] == "Succeeded"
+
+    (part,) = posts.plan().end
+
+    assert (part["metadata"]["name"], part["spec"]) == ("posts-schedule-1", {"ttlSecondsAfterFinished": 60})
 
 
 def test_a_volume_and_its_history_are_never_deleted(posts):
@@ -134,6 +187,25 @@ def test_a_job_that_was_made_before_the_status_was_written_is_not_made_again(pos
     posts.reconcile()
 
     assert posts.jobs() == before
+    assert posts.status["lastRunAnnotation"] == "a"
+
+
+def test_an_id_whose_job_could_not_be_made_is_asked_for_still(posts):
+    posts.reconcile()
+    posts.request("a")
+    posts.reconcile(Outcome(delayed="the API server is busy"), without=["Job"])
+    assert "lastRunAnnotation" not in posts.status
+
+    posts.reconcile()
+
+    assert (len(posts.jobs()), posts.status["lastRunAnnotation"]) == (1, "a")
+
+
+def test_an_id_whose_job_is_there_is_handled_whatever_else_is_refused(posts):
+    posts.request("a")
+
+    posts.reconcile(Outcome({Ref("Service", "posts-service"): Problem("ChildInvalid", "no")}), without=["Service"])
+
     assert posts.status["lastRunAnnotation"] == "a"
 
 
@@ -195,6 +267,21 @@ def test_a_volume_that_somebody_else_has_made_stops_everything(posts):
 
 
 SPEC = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "5Gi"}}}
+
+
+def test_what_others_have_labelled_is_theirs_unless_it_has_a_child_s_name(posts):
+    posts.reconcile()
+    labels = posts.get("Service", "posts-frontend")["metadata"]["labels"]
+    posts.put({"kind": "Service", "metadata": {"name": "posts-public", "labels": labels}, "spec": {}})
+    of_another = [{"kind": "EtlPipeline", "name": "users", "uid": "u-9"}]
+    relabelled = {"name": "users-service", "labels": labels, "ownerReferences": of_another}
+    posts.put({"kind": "Service", "metadata": relabelled, "spec": {}})
+    assert posts.plan() == Plan(apply=[], delete=[], end=[], handled=[])
+
+    del posts.get("Service", "posts-frontend")["metadata"]["ownerReferences"]
+
+    problem = posts.plan().problem
+    assert problem is not None and problem.reason == "NameTaken"
 
 
 def test_a_volume_with_the_label_is_adopted_with_the_size_it_has(posts):

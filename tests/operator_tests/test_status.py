@@ -8,6 +8,7 @@ import json
 import pytest
 
 from etl_operator.kinds import Ref
+from etl_operator.plan import Outcome
 from operator_tests.cluster_state import State, resource
 
 REPORT = {
@@ -78,9 +79,13 @@ def test_a_deployment_that_does_not_come_up_stalls_it_with_the_reason(posts):
     }
     posts.reconcile()
 
+    waiting |= {"reason": "ErrImagePull", "message": "back-off 20s"}
+    posts.reconcile()
+
+    assert [reason for _, reason, _ in posts.told] == ["ServiceUnavailable"]
     stalled = condition(posts, "Stalled")
     assert stalled["reason"] == "ServiceUnavailable"
-    assert "the image no:1 cannot be pulled: not found" in stalled["message"]
+    assert "the image no:1 cannot be pulled; check its name" in stalled["message"]
 
 
 def test_a_run_that_succeeded_is_told_with_its_counts(posts):
@@ -220,3 +225,88 @@ def test_a_volume_that_grows_is_waited_for(posts):
 
     assert "the volume grows from 1Gi to 2Gi" in condition(posts, "Reconciling")["message"]
     assert posts.status["storage"] == {"claim": "posts-data", "phase": "Bound", "capacity": "1Gi"}
+
+
+def test_what_could_not_be_done_for_now_is_not_ready(posts):
+    posts.reconcile(Outcome(delayed="the API server is busy"), without=["NetworkPolicy"])
+
+    assert condition(posts, "Ready")["status"] == "False"
+    assert condition(posts, "Reconciling")["message"] == "the API server is busy"
+
+
+def test_a_mended_spec_is_not_judged_by_what_became_of_the_last_one(posts):
+    posts.reconcile()
+    failed = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
+    service = posts.get("Deployment", "posts-service")
+    service["status"] = {"observedGeneration": 1, "conditions": [failed]}
+    posts.reconcile()
+    assert condition(posts, "Stalled")
+
+    service["metadata"]["generation"] = 2
+    posts.reconcile()
+
+    assert condition(posts, "Stalled") is None
+    assert condition(posts, "Reconciling")["message"] == "the service is being changed"
+
+
+def test_a_lost_volume_does_not_matter_to_who_has_another_store(posts):
+    posts.reconcile()
+    posts.get("PersistentVolumeClaim", "posts-data")["status"] = {"phase": "Lost"}
+    posts.reconcile()
+    assert condition(posts, "Stalled")["reason"] == "VolumeLost"
+
+    secret = {"secretKeyRef": {"name": "database", "key": "dsn"}}
+    posts.body["spec"]["load"] |= {"postgres": {"dsn": secret}}
+    posts.reconcile()
+
+    assert condition(posts, "Ready")["status"] == "True"
+
+
+def test_a_container_that_ends_again_and_again_is_told_of_without_the_seconds(posts):
+    posts.reconcile()
+    posts.get("Deployment", "posts-service")["status"]["availableReplicas"] = 0
+    container: dict[str, object] = {"restartCount": 4, "ready": False, "lastState": {"terminated": {"exitCode": 1}}}
+    posts.children[Ref("Pod", "posts-service-1")] = {
+        "kind": "Pod",
+        "metadata": {"name": "posts-service-1", "labels": {"app.kubernetes.io/component": "service"}},
+        "status": {"phase": "Running", "containerStatuses": [container]},
+    }
+    said = set()
+    for state in ({"running": {}}, {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}):
+        container["state"] = state
+        posts.reconcile()
+        said.add(condition(posts, "Reconciling")["message"])
+
+    assert said == {
+        "the service has 0 of 1 pods available: its container ends again and again, with code 1; see its log"
+    }
+
+
+def test_a_run_that_was_asked_for_over_rest_is_told_as_others_are(posts):
+    run = {
+        "id": "r-7",
+        "trigger": "rest",
+        "request_id": None,
+        "status": "running",
+        "started_at": "2026-03-01T12:00:05.123456Z",
+        "ended_at": None,
+        "counts": {"fetched": 3},
+    }
+    posts.history = [run]
+    posts.reconcile()
+    assert posts.status["lastRun"] == {
+        "id": "r-7",
+        "trigger": "rest",
+        "startTime": "2026-03-01T12:00:05Z",
+        "result": "Running",
+    }
+
+    run |= {"status": "succeeded", "ended_at": "2026-03-01T12:00:09Z", "counts": {"fetched": 100, "inserted": 100}}
+    posts.rows = 100
+    posts.reconcile()
+    posts.history = []  # its service is away
+    posts.reconcile()
+
+    assert (posts.status["lastRun"]["result"], posts.status["rows"]) == ("Succeeded", 100)
+    assert condition(posts, "RunSucceeded")["message"] == "100 fetched: 100 new"
+    assert [message for *_, message in posts.told] == ["run r-7 has begun", "run r-7: 100 fetched: 100 new"]

@@ -11,10 +11,10 @@ from etl_operator.manifests.frontend import frontend_deployment, frontend_servic
 from etl_operator.manifests.network import network_policies
 from etl_operator.manifests.replicas import disruption_budgets
 from etl_operator.manifests.run import request_job, schedule
-from etl_operator.manifests.service import account, service, service_deployment
+from etl_operator.manifests.service import account, service, service_deployment, service_url
 from etl_operator.manifests.volume import claim, claim_name
 
-__all__ = ["Given", "children", "claim", "claim_name", "lost_runs", "request_job"]
+__all__ = ["Given", "children", "claim", "claim_name", "lost_runs", "request_job", "service_url"]
 
 
 def children(given: Given) -> Iterator[Manifest]:

@@ -20,10 +20,7 @@ def config(given: Given) -> Manifest:
 
 
 def document(given: Given) -> str:
-    """What the engine needs of the document.
-
-    What only the operator looks at is left out, so that a change of it does not start the service anew.
-    """
+    """What the engine needs of the document, and nothing that only the operator looks at."""
     shown = public_document(given.pipeline)
     spec: dict[str, Any] = {name: value for name, value in shown["spec"].items() if name in _FOR_THE_ENGINE}
     if deadline := spec.pop("run", {}).get("deadline"):
@@ -32,7 +29,7 @@ def document(given: Given) -> str:
     return json.dumps({**shown, "metadata": metadata, "spec": spec}, indent=2, ensure_ascii=False) + "\n"
 
 
-_FOR_THE_ENGINE = ("extract", "transform", "load", "schedule", "run")
+_FOR_THE_ENGINE = ("extract", "transform", "load", "schedule", "run", "suspend")
 
 
 def document_hash(given: Given) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from etl_operator.kinds import Manifest
+from etl_operator.kinds import OPERATOR, Manifest
 from etl_operator.manifests.common import Given
 from etl_operator.manifests.frontend import PORT as FRONTEND_PORT
 from etl_operator.manifests.service import PORT as SERVICE_PORT
@@ -17,7 +17,15 @@ def network_policies(given: Given) -> Iterator[Manifest]:
     """One for each kind of pod. Sources are anywhere, so what reads them may go anywhere."""
     service = [{"podSelector": {"matchLabels": given.selector("service")}}]
     frontend = [{"podSelector": {"matchLabels": given.selector("frontend")}}]
-    yield _policy(given, "service", ingress=[{"from": frontend, "ports": _port(SERVICE_PORT)}], egress=[{}])
+    # The operator asks the service for its history.
+    operator = [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": given.settings.home}},
+            "podSelector": {"matchLabels": OPERATOR},
+        }
+    ]
+    callers = {"from": [*frontend, *operator], "ports": _port(SERVICE_PORT)}
+    yield _policy(given, "service", ingress=[callers], egress=[{}])
     yield _policy(given, "run", ingress=[], egress=[{}])
     if given.spec.frontend.enabled:
         passing_on = {"to": service, "ports": _port(SERVICE_PORT)}

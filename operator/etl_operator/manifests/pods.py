@@ -33,16 +33,21 @@ def engine(given: Given) -> tuple[list[Manifest], list[Manifest], list[Manifest]
     if given.uses_volume:
         mounts.append({"name": "data", "mountPath": "/data"})
         volumes.append({"name": "data", "persistentVolumeClaim": {"claimName": claim_name(given.resource.name)}})
-    for number, secret in enumerate(_secret_names(given)):
+    for number, (secret, keys) in enumerate(sorted(_secrets(given).items())):
         mounts.append({"name": f"secret-{number}", "mountPath": f"/run/secrets/{secret}", "readOnly": True})
         # Optional, so that the engine can say which one is missing; a change of it reaches the file by itself.
-        volumes.append({"name": f"secret-{number}", "secret": {"secretName": secret, "optional": True}})
+        items = [{"key": key, "path": key} for key in sorted(keys)]
+        wanted = {"secretName": secret, "items": items, "optional": True}
+        volumes.append({"name": f"secret-{number}", "secret": wanted})
     return variables, mounts, volumes
 
 
-def _secret_names(given: Given) -> list[str]:
-    token = given.spec.service.token_secret
-    return sorted({ref.name for ref in _references(given.spec)} | ({token.name} if token else set()))
+def _secrets(given: Given) -> dict[str, set[str]]:
+    """The keys that are wanted, by the Secret that holds them."""
+    found: dict[str, set[str]] = {}
+    for ref in _references(given.spec):
+        found.setdefault(ref.name, set()).add(ref.key)
+    return found
 
 
 def _references(part: object) -> Iterator[SecretKeyRef]:

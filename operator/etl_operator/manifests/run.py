@@ -11,6 +11,8 @@ from etl_operator.manifests.pods import engine
 
 #: What a run's container may use where the pipeline does not say.
 MEMORY = "512Mi"
+#: How many runs the status tells of.
+KEPT = 10
 #: How long after the engine's own deadline a Job ends, so that the engine can say why it ended.
 _GRACE = 60
 
@@ -40,8 +42,9 @@ def schedule(given: Given) -> Manifest:
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": 300,
             "suspend": given.spec.suspend,
-            "successfulJobsHistoryLimit": history.successful,
-            "failedJobsHistoryLimit": history.failed,
+            # At least as many as the status tells of: the operator sees to the rest, once it has written of them.
+            "successfulJobsHistoryLimit": max(history.successful, KEPT),
+            "failedJobsHistoryLimit": max(history.failed, KEPT),
             "jobTemplate": {
                 "metadata": {"labels": labels},
                 # The Job's own name is the request's id: what is tried again is the same run.

@@ -11,6 +11,11 @@ PORT = 8000
 _LOST = "/etc/etl-lost-runs"
 
 
+def service_url(namespace: str, pipeline: str) -> str:
+    """Where the operator finds it."""
+    return f"http://{pipeline}-service.{namespace}.svc:{PORT}"
+
+
 def account(given: Given) -> Manifest:
     """An account of the pipeline's own, without a right and without a token."""
     return given.child("ServiceAccount", "etl", "account", automountServiceAccountToken=False)

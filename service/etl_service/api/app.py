@@ -33,10 +33,11 @@ def create_app(pipeline: EtlPipeline, document: Path, store: Store, settings: Se
     """The service of one pipeline: ``document`` is the file that its runs read it from."""
     service = Service(
         pipeline=pipeline,
+        document=document,
         store=store,
         settings=settings,
         world=world,
-        launcher=Launcher(pipeline, document.absolute().parent, settings),
+        launcher=Launcher(document.absolute().parent, settings),
         counting=Counting(store, pipeline.full_name, pipeline.spec.load.table),
         registry=metrics.make_registry(),
         threads=ThreadPoolExecutor(_THREADS, thread_name_prefix="reader"),

@@ -25,7 +25,7 @@ async def begin_run(service: Service, trigger: Trigger, request_id: str | None =
         await _refuse_when_busy(service)
         options = ["--trigger", trigger, *(["--request-id", request_id] if request_id else [])]
         try:
-            return await service.launcher.launch("run", *options)
+            return await service.launcher.launch(service.pipeline, "run", *options)
         except Busy:
             # Somebody was quicker, and perhaps with the same request.
             if request_id and (earlier := await _requested(service, request_id)):
@@ -43,7 +43,7 @@ async def begin_replay(service: Service, run_id: str | None = None) -> Run:
     _refuse_when_suspended(service)
     async with service.turn:
         await _refuse_when_busy(service)
-        return await service.launcher.launch("replay", *(["--run", run_id] if run_id else []))
+        return await service.launcher.launch(service.pipeline, "replay", *(["--run", run_id] if run_id else []))
 
 
 def _refuse_when_suspended(service: Service) -> None:

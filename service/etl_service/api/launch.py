@@ -61,19 +61,18 @@ class Announcement(BaseModel):
 
 
 class Launcher:
-    def __init__(self, pipeline: EtlPipeline, base: Path, settings: Settings) -> None:
+    def __init__(self, base: Path, settings: Settings) -> None:
         """``base`` is the document's folder, from which its relative paths start."""
-        self._pipeline = pipeline.full_name
-        # Runs get the document as the service reads it: what it previews is what it runs, whatever became of the file.
-        self._document = json.dumps(public_document(pipeline)).encode()
         self._base = base
         self._settings = settings
         self._children: set[Process] = set()
         self._reapers: set[asyncio.Task[None]] = set()
         self._stopped = False
 
-    async def launch(self, command: str, *options: str) -> Run:
-        """Begin ``etl <command>`` on the document, and give its record as soon as it is kept.
+    async def launch(self, pipeline: EtlPipeline, command: str, *options: str) -> Run:
+        """Begin ``etl <command>``, and give its record as soon as it is kept.
+
+        It gets the document as the service read it: what is previewed is what is run, whatever became of the file.
 
         Raises:
             Busy, or what else kept the run from beginning: the child's own reason.
@@ -81,12 +80,12 @@ class Launcher:
         """
         if self._stopped:
             raise Stopping("the service is stopping; ask again when it is back")
-        process = await self._start([command, "-", *options])
+        process = await self._start([command, "-", *options], json.dumps(public_document(pipeline)).encode())
         announced = await self._first_line(process)
         if announced.run is not None:
             return announced.run
         assert announced.refusal is not None
-        raise _error(self._pipeline, announced.refusal)
+        raise _error(pipeline.full_name, announced.refusal)
 
     async def stop(self) -> None:
         """Ask all children to end their runs, wait for them, and kill who does not in time."""
@@ -102,7 +101,7 @@ class Launcher:
         if self._reapers:
             await asyncio.wait(self._reapers)
 
-    async def _start(self, arguments: Sequence[str]) -> Process:
+    async def _start(self, arguments: Sequence[str], given: bytes) -> Process:
         database = str(self._settings.database.absolute())
         command = [sys.executable, "-m", "etl_service", *arguments, "--database", database, "--announce"]
         try:
@@ -111,7 +110,7 @@ class Launcher:
             raise LaunchFailed(f"a process for the run could not be started: {error.strerror}") from error
         self._children.add(process)
         assert process.stdin is not None
-        process.stdin.write(self._document)
+        process.stdin.write(given)
         process.stdin.close()
         reaper = asyncio.create_task(self._reap(process))
         self._reapers.add(reaper)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, ParamSpec, TypeVar, cast
 
 from fastapi import Depends, Request
@@ -17,15 +18,16 @@ from etl_service.api.launch import Launcher
 from etl_service.load.store import Store
 from etl_service.runs import World
 from etl_service.settings import Settings
-from etl_service.spec import EtlPipeline, next_times
+from etl_service.spec import EtlPipeline, load_pipeline, next_times
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Service:
     pipeline: EtlPipeline
+    document: Path  #: the file that it is from
     store: Store
     settings: Settings
     world: World
@@ -40,6 +42,17 @@ class Service:
         """Call it on a thread, so that it keeps nobody waiting."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.threads, lambda: function(*args, **kwargs))
+
+    def follow(self) -> None:
+        """Take up whether the document suspends the pipeline; what else has changed in it wants a new start.
+
+        Raises:
+            SpecInvalid: it is not a pipeline any more.
+        """
+        changed, spec = load_pipeline(self.document), self.pipeline.spec
+        if changed.hash == self.pipeline.hash and changed.spec.suspend != spec.suspend:
+            followed = spec.model_copy(update={"suspend": changed.spec.suspend})
+            self.pipeline = self.pipeline.model_copy(update={"spec": followed})
 
     async def stop(self) -> None:
         """End the runs that were begun here, then the answers that are still open."""

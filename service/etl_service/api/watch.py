@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,18 +25,21 @@ _log = logging.getLogger(__name__)
 
 async def watch(service: Service) -> None:
     """Look every `TICK`, until cancelled; what goes wrong once is tried again."""
-    spec, settings = service.pipeline.spec, service.settings
-    kept_here = spec.schedule if settings.keep_schedule and not spec.suspend else None
+    settings = service.settings
+    kept_here = service.pipeline.spec.schedule if settings.keep_schedule else None
     timetable = Timetable(kept_here, service.world.clock()) if kept_here else None
-    told = b""
+    written, told = None, b""
     trouble = ""
     while True:
         await asyncio.sleep(TICK)
         try:
             await _end_dead(service)
+            if written != (written := _written(service.document)):
+                service.follow()
             if settings.lost_runs:
                 told = await _complete(service, settings.lost_runs, told)
-            if timetable and (moment := timetable.due(service.world.clock())):
+            moment = timetable.due(service.world.clock()) if timetable else None
+            if moment and not service.pipeline.spec.suspend:
                 await _begin_scheduled(service, moment)
             trouble = ""
         except EtlError as error:
@@ -64,6 +68,14 @@ class Timetable:
             latest = self._next
             self._next = next(self._moments, None)
         return latest
+
+
+def _written(document: Path) -> tuple[int, int] | None:
+    """What changes with the file: where it is, and when it was written."""
+    with suppress(OSError):
+        state = document.stat()
+        return state.st_ino, state.st_mtime_ns
+    return None
 
 
 async def _end_dead(service: Service) -> None:

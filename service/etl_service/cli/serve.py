@@ -23,7 +23,7 @@ def command(file: Path | None, host: str | None, port: int | None, database: Pat
     """Serve the pipeline of FILE (or of ETL_PIPELINE) until SIGTERM or Ctrl-C, which interrupts its runs.
 
     While it serves, the document's schedule is kept, and a run whose process was lost is ended within a second.
-    The document is read once: start the service again when it has changed.
+    Whether the document suspends the pipeline is followed; what else changes in it wants the service started again.
 
     \b
     Environment:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -83,7 +84,7 @@ class TestWatch:
         """What the launcher is asked for from now on: request ids."""
         asked: list[str] = []
 
-        async def launch(*arguments: str) -> Run:
+        async def launch(*arguments: Any) -> Run:
             asked.append(arguments[-1])
             if error:
                 raise error
@@ -101,6 +102,20 @@ class TestWatch:
 
         lost = posts.store.run("lost")
         assert lost and (lost.status, lost.reason) == ("interrupted", "ProcessLost")
+
+    def test_a_document_that_suspends_the_pipeline_is_followed_and_nothing_else_of_it(
+        self, posts: InProcess, document: Path, looks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.launches(posts, monkeypatch)
+        text = document.read_text()
+        for change, suspended in (("suspend: true", True), ("suspend: nonsense", True), ("suspend: false", False)):
+            document.write_text(f"{text}  {change}\n")
+            looks(posts, until=lambda wanted=suspended: posts.service.pipeline.spec.suspend is wanted)
+            assert posts.ask("POST", "/etl/run").status_code == (409 if suspended else 202)
+        document.write_text(text.replace("table: posts", "table: others") + "  suspend: true\n")
+        posts.service.follow()
+
+        assert not posts.service.pipeline.spec.suspend
 
     def test_scheduled_runs_begin_with_their_moment_as_their_id(
         self, scheduled: InProcess, looks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
@@ -205,14 +220,19 @@ class TestWatch:
         assert asked == []
 
     def test_what_others_know_of_lost_runs_completes_the_history(
-        self, make: Callable[..., InProcess], document: Path, tmp_path: Path, looks: Callable[..., None]
+        self,
+        make: Callable[..., InProcess],
+        document: Path,
+        tmp_path: Path,
+        looks: Callable[..., None],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         told = tmp_path / "lost.json"
         service = make(document, lost_runs=told)
         moment = "2026-01-01T12:00:00Z"
         cause = {"reason": "Evicted", "message": "evicted from its node", "started_at": moment, "ended_at": moment}
         told.write_text("no list")
-        looks(service, until=lambda: True)
+        looks(service, until=lambda: "is no list of lost runs" in caplog.text)
         told.write_text(json.dumps([{"request_id": "one", "trigger": "request", **cause}]))
 
         looks(service, until=lambda: service.store.requested("default/posts", "one"))
