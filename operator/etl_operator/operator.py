@@ -40,6 +40,7 @@ class Operator:
         self._queue: Queue[Key] = Queue()
         self._reconcile = Reconciler(cluster, self._cache, settings, clock)
         self._begun_anew = asyncio.Event()
+        metrics.PIPELINES.set_function(lambda: len(self._cache.pipelines()))
         self.is_ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -145,4 +146,3 @@ class Operator:
                 present = [(key_of(item), ref_of(item)) for item in items]
                 for key in self._cache.keep_only(kind.name, namespace, present, version):
                     self._queue.add(key)
-        metrics.PIPELINES.set(len(self._cache.pipelines()))

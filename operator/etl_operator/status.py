@@ -170,6 +170,8 @@ def _unready(resource: Resource, observed: Observed, outcome: Outcome) -> Iterat
     for deployment in observed.of_kind("Deployment"):
         component = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
         wanted, state = deployment["spec"]["replicas"], deployment.get("status") or {}
+        if not (wanted or state):
+            continue  # it is new, and nothing of it is to come
         if _is_changing(deployment):
             yield f"the {component} is being changed"
         elif not all(state.get(f"{kind}eplicas", 0) == wanted for kind in ("r", "updatedR", "availableR")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from e2e.kube import SYSTEM, Kube, Pipeline, eventually
 
@@ -62,6 +63,8 @@ def test_what_is_changed_by_hand_is_put_back_and_what_is_added_stays(pipeline, k
     kube("annotate", "deployment/posts-service", "somebody.example/note=theirs")
     kube("set", "image", "deployment/posts-service", "service=nowhere.example/other:1")
     kube("delete", "service/posts-frontend", "networkpolicy/posts-run", "--wait")
+    kube.patch("service", "posts-service", {"spec": {"selector": {"tier": "other"}}})
+    kube("label", "deployment/posts-frontend", "etlpipeline.dev/pipeline-")
 
     def is_back() -> bool:
         deployment = kube.get("deployment", "posts-service")
@@ -70,6 +73,8 @@ def test_what_is_changed_by_hand_is_put_back_and_what_is_added_stays(pipeline, k
 
     eventually(is_back)
     eventually(lambda: kube.get("networkpolicy", "posts-run"))
+    eventually(lambda: "tier" not in kube.get("service", "posts-service")["spec"]["selector"])
+    eventually(lambda: "etlpipeline.dev/pipeline" in kube.get("deployment", "posts-frontend")["metadata"]["labels"])
     assert kube.get("deployment", "posts-service")["metadata"]["annotations"]["somebody.example/note"] == "theirs"
 
 
@@ -113,6 +118,26 @@ def test_a_suspended_pipeline_begins_no_run_until_it_is_resumed(pipeline, kube: 
     posts.change(suspend=False, schedule={"cron": "0 0 1 1 *"})
     assert posts.ended("later")["result"] == "Succeeded"
     assert posts.condition("Suspended") is None
+
+
+def test_a_run_from_the_page_is_in_the_status_and_the_page_begins_none_while_suspended(pipeline):
+    posts = pipeline()
+    posts.ready()
+
+    def ended() -> Any:
+        runs = posts.status.get("recentRuns", ())
+        return next((run for run in runs if run["trigger"] == "rest" and run["result"] != "Running"), None)
+
+    with posts.api() as page:
+        assert page.post("/api/etl/run").status_code == 202
+        run = eventually(ended)
+        assert (run["result"], run["fetched"], posts.status["rows"]) == ("Succeeded", 100, 100)
+        assert "job" not in run
+        posts.change(suspend=True)
+        eventually(lambda: page.get("/api/etl/pipeline").json()["spec"].get("suspend"), 150)
+        refused = page.post("/api/etl/run")
+
+    assert (refused.status_code, refused.json()["reason"]) == (409, "Suspended")
 
 
 def test_the_service_is_scaled_to_nothing_and_back_and_keeps_its_rows(pipeline, kube: Kube):

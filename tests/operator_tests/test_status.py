@@ -61,6 +61,16 @@ def test_it_is_reconciling_while_pods_are_missing(posts):
     assert condition(posts, "Stalled") is None
 
 
+def test_a_new_pipeline_that_is_scaled_to_nothing_waits_for_nothing(posts):
+    posts.body["spec"] |= {"service": {"replicas": 0}, "frontend": {"replicas": 0}}
+    posts.reconcile()
+    for part in ("service", "frontend"):
+        del posts.get("Deployment", f"posts-{part}")["status"]
+    posts.reconcile()
+
+    assert condition(posts, "Ready")["status"] == "True"
+
+
 def test_a_deployment_that_does_not_come_up_stalls_it_with_the_reason(posts):
     posts.reconcile()
     posts.get("Deployment", "posts-service")["status"] = {
@@ -272,7 +282,11 @@ def test_a_container_that_ends_again_and_again_is_told_of_without_the_seconds(po
         "status": {"phase": "Running", "containerStatuses": [container]},
     }
     said = set()
-    for state in ({"running": {}}, {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}}):
+    states: tuple[dict[str, object], ...] = (
+        {"running": {}},
+        {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s"}},
+    )
+    for state in states:
         container["state"] = state
         posts.reconcile()
         said.add(condition(posts, "Reconciling")["message"])
