@@ -21,7 +21,7 @@ def key_of(body: Object) -> Key:
 class Told(NamedTuple):
     """What a pipeline's service says of its runs."""
 
-    history: Sequence[Object] = ()  #: of those that no Job carries out, the newest first
+    history: Sequence[Object] | None = None  #: of those that no Job carries out, the newest first
     rows: int | None = None
 
 

@@ -74,9 +74,14 @@ class Cluster:
         path = _path(PIPELINES, metadata["namespace"], metadata["name"]) + "/status"
         return await self._write("PATCH", path, {"fieldManager": MANAGER, "force": "true"}, manifest)
 
-    async def end(self, part: Manifest) -> Object:
-        """Have the one field so that ends an object."""
-        return await self._apply(part, _ENDING)
+    async def end(self, part: Manifest) -> Object | None:
+        """Have the one field so that ends an object; None where it has gone meanwhile."""
+        try:
+            return await self._apply(part, _ENDING)
+        except ApiError as error:
+            if error.status in (404, 409):
+                return None
+            raise
 
     async def delete(self, key: Key, ref: Ref) -> None:
         try:

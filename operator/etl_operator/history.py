@@ -1,6 +1,7 @@
 """What services tell of runs that no Job carries out: those asked for over REST, in the page or by hand.
 
-Nothing of the cluster changes when such a run ends, so the services are asked, as rarely as will do.
+Nothing of the cluster changes when such a run ends, so the services are asked, as rarely as will do. They are their
+owners', not the operator's: what they say is checked, and nothing that they say makes it ask elsewhere.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Literal
 
 import aiohttp
+from pydantic import BaseModel, Field, TypeAdapter
 
 from etl_operator.cache import Cache, Told
 from etl_operator.kinds import Key
@@ -20,9 +22,34 @@ from etl_operator.runs import OF_JOBS
 
 #: Seconds from one round to the next, and how many services are asked a second at most.
 _ROUND, _PACE = 10.0, 20
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
+#: Seconds until a service is given up for this round, and the most bytes of an answer.
+_TIMEOUT, _MOST = aiohttp.ClientTimeout(total=5), 2**20
 
 _log = logging.getLogger(__name__)
+
+_Word = Annotated[str, Field(max_length=128)]
+_Text = Annotated[str, Field(max_length=10_000)]
+
+
+class _Run(BaseModel):
+    """As much of a run record as the status wants."""
+
+    id: _Word
+    trigger: _Word
+    request_id: _Word | None
+    status: Literal["running", "succeeded", "failed", "interrupted", "cancelled"]
+    reason: _Word | None
+    message: _Text | None
+    started_at: _Word
+    ended_at: _Word | None
+    counts: dict[_Word, int]
+
+
+class _Stats(BaseModel):
+    rows: int
+
+
+_RUNS = TypeAdapter(list[_Run])
 
 
 async def ask_services(cache: Cache, changed: Callable[[Key], None]) -> None:
@@ -33,23 +60,33 @@ async def ask_services(cache: Cache, changed: Callable[[Key], None]) -> None:
             for key in cache.serving():
                 await asyncio.sleep(1 / _PACE)
                 try:
-                    if cache.tell(key, await _ask(session, key, cache)):
+                    if cache.tell(key, await _ask(session, service_url(key.namespace, key.name), cache.told(key))):
                         changed(key)
-                except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-                    _log.debug("%s does not tell its history: %r", key, error)
+                except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                    _log.debug("does not tell its history: %r", error, extra={"pipeline": str(key)})
             await asyncio.sleep(max(0, begun + _ROUND - asyncio.get_running_loop().time()))
 
 
-async def _ask(session: aiohttp.ClientSession, key: Key, cache: Cache) -> Told:
-    url = service_url(key.namespace, key.name)
-    runs = await _json(session, f"{url}/etl/runs?limit={KEPT}")
-    history = [run for run in runs if run["trigger"] not in OF_JOBS]
-    known = cache.told(key)
-    if known.history == history:
+async def _ask(session: aiohttp.ClientSession, url: str, known: Told) -> Told:
+    """What it tells now; its rows only where a run has come to something new.
+
+    Raises:
+        aiohttp.ClientError, TimeoutError, ValueError: it does not answer, or not as it should.
+    """
+    runs = _RUNS.validate_json(await _get(session, f"{url}/etl/runs?limit={KEPT}"))
+    history = [run.model_dump() for run in runs if run.trigger not in OF_JOBS]
+    # How far one under way has come is not told.
+    history = [run | {"counts": {}} if run["status"] == "running" else run for run in history]
+    if history == known.history:
         return known
-    return Told(history, int((await _json(session, f"{url}/stats"))["rows"]))
+    return Told(history, _Stats.model_validate_json(await _get(session, f"{url}/stats")).rows)
 
 
-async def _json(session: aiohttp.ClientSession, url: str) -> Any:
-    async with session.get(url) as answer:
-        return await answer.json()
+async def _get(session: aiohttp.ClientSession, url: str) -> bytes:
+    body = b""
+    async with session.get(url, allow_redirects=False) as answer:
+        async for part in answer.content.iter_any():
+            body += part
+            if len(body) > _MOST:
+                raise ValueError(f"{url} answers with more than {_MOST} bytes")
+    return body

@@ -14,7 +14,8 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Observed:
     children: Mapping[Ref, Object]
-    history: Sequence[Object] = ()  #: run records, the newest first, as the service last told them
+    #: Run records that no Job carries out, the newest first, as the service last told them; None before it has.
+    history: Sequence[Object] | None = None
     rows: int | None = None  #: of the table, as it last told
 
     def get(self, kind: str, name: str) -> Object | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,17 +63,18 @@ def plan(resource: Resource, observed: Observed, runs: Sequence[Record], setting
     if problem := next(filter(None, (taken(child, resource) for child in there)), None):
         return Plan(problem=problem)
     unwritten = _unwritten(resource, observed, runs)
+    delete = [
+        ref
+        for ref, child in sorted(observed.children.items())
+        if ref not in wanted and _is_disposable(ref, child, resource, unwritten)
+    ]
     return Plan(
         apply=[
             *(child for child in map(marked, lasting) if not _is_there(child, observed)),
             *(marked(job) for job in jobs.values() if ref_of(job) not in observed.children),
         ],
-        delete=[
-            ref
-            for ref, child in sorted(observed.children.items())
-            if ref not in wanted and _is_disposable(ref, child, resource, unwritten)
-        ],
-        end=[*_expired(given, observed, unwritten), *_ending_schedules(given, observed)],
+        delete=delete,
+        end=[*_expired(given, observed, unwritten), *_ending_schedules(given, observed, delete)],
         handled=[(field, id, ref_of(jobs[id]) if id in jobs else None) for field, id in requests.items()],
     )
 
@@ -120,10 +121,10 @@ def _is_disposable(ref: Ref, child: Object, resource: Resource, unwritten: Seque
     return not (child.get("status") or {}).get("active") and not any(is_owner(child, of=job) for job in unwritten)
 
 
-def _ending_schedules(given: Given, observed: Observed) -> Iterator[Manifest]:
-    """Those that are no longer wanted and still have a run: it is let end, and no other begins."""
-    for schedule in observed.of_kind("CronJob"):
-        if not (given.spec.schedule or schedule["spec"].get("suspend")) and given.resource.owns(schedule):
+def _ending_schedules(given: Given, observed: Observed, deleted: Collection[Ref]) -> Iterator[Manifest]:
+    """Those that are no longer wanted and cannot go yet: the run that they have is let end, and no other begins."""
+    for schedule in filter(given.resource.owns, observed.of_kind("CronJob")):
+        if not given.spec.schedule and not schedule["spec"].get("suspend") and ref_of(schedule) not in deleted:
             yield _part(schedule, {"suspend": True})
 
 

@@ -75,7 +75,8 @@ class Reconciler:
             for ref in decided.delete:
                 await self._cluster.delete(resource.key, ref)
             for part in decided.end:
-                self._cache.put(await self._cluster.end(part))
+                if ended := await self._cluster.end(part):
+                    self._cache.put(ended)
         except ApiError as error:
             return Outcome(refused, delayed=error.message), error
         return Outcome(refused), refusal

@@ -63,6 +63,11 @@ class Resource:
         }
         return {field: id for field, id in asked.items() if id and id != self.status.get(field)}
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether its service is to have a pod."""
+        return self.pipeline is None or self.pipeline.spec.service.replicas > 0
+
     def owns(self, child: Mapping[str, Any]) -> bool:
         return is_owner(self.body, of=child)
 

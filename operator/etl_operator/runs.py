@@ -33,13 +33,16 @@ def recent_runs(resource: Resource, observed: Observed, now: str) -> list[Record
     }
     for name, job in jobs.items():
         known[name] = _record(job, observed, known.get(name))
-    for run in observed.history:
-        if run["trigger"] not in OF_JOBS:
-            known[run["id"]] = _told(run)
+    told = {run["id"]: _told(run) for run in observed.history or ()}
+    known |= told
     for name, record in known.items():
-        if "job" in record and name not in jobs and record["result"] == "Running":
-            gone = "its Job was deleted while it ran; ask for another run"
-            record.update(result="Interrupted", reason="JobDeleted", message=gone, endTime=now)
+        if record["result"] == "Running" and name not in jobs and name not in told:
+            if "job" in record:
+                gone = "its Job was deleted while it ran; ask for another run"
+                record |= {"result": "Interrupted", "reason": "JobDeleted", "message": gone, "endTime": now}
+            elif observed.history is not None or not resource.is_serving:
+                gone = "its service has gone, or knows nothing of it any more"
+                record |= {"result": "Interrupted", "reason": "ServiceGone", "message": gone, "endTime": now}
     return sorted(known.values(), key=lambda record: (record["startTime"], key_of(record)), reverse=True)[:KEPT]
 
 
@@ -65,14 +68,12 @@ def _told(run: Mapping[str, Any]) -> Record:
 
 
 def rows_after(observed: Observed, runs: Sequence[Record]) -> int | None:
-    """How many rows the table had after the newest run that tells."""
-    for record in runs:
-        if "job" not in record and record["result"] != "Running":
-            return observed.rows
-        for pod in observed.pods_of(key_of(record)):
-            if (rows := (report_of(pod) or {}).get("rows")) is not None:
-                return int(rows)
-    return None
+    """How many rows the table has, as far as the last run tells."""
+    ended = next((run for run in runs if run["result"] not in ("Running", "Skipped")), None)
+    if ended is None or "job" not in ended:
+        return observed.rows if ended else None
+    told = ((report_of(pod) or {}).get("rows") for pod in observed.pods_of(ended["job"]))
+    return next((int(rows) for rows in told if rows is not None), None)
 
 
 def lost(runs: Sequence[Record]) -> list[Record]:

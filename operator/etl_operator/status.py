@@ -152,7 +152,7 @@ def _stuck(resource: Resource, observed: Observed) -> Problem | None:
     claim = _claim(resource, observed)
     if claim and (claim.get("status") or {}).get("phase") == "Lost":
         return Problem("VolumeLost", f"the volume of {claim['metadata']['name']} is gone; restore it from a backup")
-    for deployment in observed.of_kind("Deployment"):
+    for deployment in filter(resource.owns, observed.of_kind("Deployment")):
         conditions = (deployment.get("status") or {}).get("conditions") or ()
         if not _is_changing(deployment) and any(
             one["type"] == "Progressing" and one["status"] == "False" for one in conditions
@@ -167,7 +167,7 @@ def _unready(resource: Resource, observed: Observed, outcome: Outcome) -> Iterat
     """What is still on its way."""
     if outcome.delayed:
         yield outcome.delayed
-    for deployment in observed.of_kind("Deployment"):
+    for deployment in filter(resource.owns, observed.of_kind("Deployment")):
         component = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
         wanted, state = deployment["spec"]["replicas"], deployment.get("status") or {}
         if not (wanted or state):

@@ -101,7 +101,8 @@ def test_of_two_operators_one_works_and_the_other_takes_over(pipeline, cluster: 
         assert holder() not in ("", first)
         assert requested(posts) == Counter(["one", "two"])
     finally:
-        cluster("apply", "--server-side", "--force-conflicts", "--kustomize", str(ROOT))
+        system("scale", "deployment/etl-operator", "--replicas=1")
+        system("set", "env", "deployment/etl-operator", "ETL_LEASE=")
         system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
 
 
@@ -156,9 +157,11 @@ def test_an_api_server_that_is_away_for_a_minute_is_caught_up_with(pipeline, kub
     manifest = "/etc/kubernetes/manifests/kube-apiserver.yaml"
 
     docker("exec", node, "mv", manifest, "/tmp/apiserver.yaml")
-    eventually(lambda: kube.tried("get", "--raw", "/readyz").returncode, 60)
-    docker("exec", node, "sleep", "60")
-    docker("exec", node, "mv", "/tmp/apiserver.yaml", manifest)
+    try:
+        eventually(lambda: kube.tried("get", "--raw", "/readyz").returncode, 60)
+        docker("exec", node, "sleep", "60")
+    finally:
+        docker("exec", node, "mv", "/tmp/apiserver.yaml", manifest)
     eventually(lambda: kube.tried("get", "--raw", "/readyz").returncode == 0, 120)
     posts.change(run={"requestId": "two"})
 

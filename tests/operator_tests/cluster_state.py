@@ -39,7 +39,7 @@ class State:
     def __init__(self, body: dict[str, Any]) -> None:
         self.body = body
         self.children: dict[Ref, dict[str, Any]] = {}
-        self.history: list[dict[str, Any]] = []
+        self.history: list[dict[str, Any]] | None = None
         self.rows: int | None = None
         self.told: list[tuple[str, str, str]] = []
 

@@ -7,13 +7,26 @@ import json
 
 import pytest
 
-from etl_operator.kinds import Ref
+from etl_operator.kinds import Ref, ref_of
 from etl_operator.plan import Outcome
 from operator_tests.cluster_state import State, resource
 
 REPORT = {
     "run": {"id": "r-1", "status": "succeeded", "counts": {"fetched": 100, "inserted": 97, "rejected": 3}},
     "rows": 97,
+}
+
+#: As the service's history has it.
+FROM_THE_PAGE = {
+    "id": "r-7",
+    "trigger": "rest",
+    "request_id": None,
+    "status": "succeeded",
+    "reason": None,
+    "message": None,
+    "started_at": "2026-03-01T12:00:05.123456Z",
+    "ended_at": "2026-03-01T12:00:09.123456Z",
+    "counts": {"fetched": 100, "inserted": 100},
 }
 
 
@@ -297,15 +310,7 @@ def test_a_container_that_ends_again_and_again_is_told_of_without_the_seconds(po
 
 
 def test_a_run_that_was_asked_for_over_rest_is_told_as_others_are(posts):
-    run = {
-        "id": "r-7",
-        "trigger": "rest",
-        "request_id": None,
-        "status": "running",
-        "started_at": "2026-03-01T12:00:05.123456Z",
-        "ended_at": None,
-        "counts": {"fetched": 3},
-    }
+    run = FROM_THE_PAGE | {"status": "running", "ended_at": None, "counts": {}}
     posts.history = [run]
     posts.reconcile()
     assert posts.status["lastRun"] == {
@@ -315,12 +320,55 @@ def test_a_run_that_was_asked_for_over_rest_is_told_as_others_are(posts):
         "result": "Running",
     }
 
-    run |= {"status": "succeeded", "ended_at": "2026-03-01T12:00:09Z", "counts": {"fetched": 100, "inserted": 100}}
+    posts.history = [FROM_THE_PAGE]
     posts.rows = 100
     posts.reconcile()
-    posts.history = []  # its service is away
+    posts.history = None  # after a new start of the operator
     posts.reconcile()
 
     assert (posts.status["lastRun"]["result"], posts.status["rows"]) == ("Succeeded", 100)
     assert condition(posts, "RunSucceeded")["message"] == "100 fetched: 100 new"
     assert [message for *_, message in posts.told] == ["run r-7 has begun", "run r-7: 100 fetched: 100 new"]
+
+
+def test_a_run_of_a_service_that_has_gone_is_not_running_for_ever(posts):
+    running = {"id": "r-7", "trigger": "rest", "startTime": "2026-03-01T12:00:05Z", "result": "Running"}
+    posts.body["status"] = {"recentRuns": [running]}
+    posts.reconcile()
+    assert posts.status["lastRun"]["result"] == "Running", "nobody has been asked yet"
+
+    posts.body["spec"]["service"] = {"replicas": 0}
+    posts.reconcile()
+
+    assert (posts.status["lastRun"]["result"], posts.status["lastRun"]["reason"]) == ("Interrupted", "ServiceGone")
+
+
+def test_the_rows_do_not_go_back_to_what_an_earlier_run_told(posts):
+    run_once(posts, "one", report=json.dumps(REPORT))
+    posts.history = [FROM_THE_PAGE]
+    posts.rows = 90
+    run_once(posts, "two", report=json.dumps(REPORT | {"rows": 120}))
+    assert posts.status["rows"] == 120
+    posts.children = {ref: child for ref, child in posts.children.items() if ref.kind != "Pod"}
+
+    posts.reconcile()
+
+    assert posts.status["rows"] == 120
+
+
+def test_what_somebody_else_has_labelled_says_nothing_of_the_pipeline(posts):
+    posts.reconcile()
+    labels = {"etlpipeline.dev/pipeline": "posts"}
+    posts.put({"kind": "Deployment", "metadata": {"name": "grafana", "labels": labels}, "spec": {"replicas": 1}})
+    posts.get("Deployment", "grafana")["status"] = {}
+
+    posts.reconcile()
+
+    assert condition(posts, "Ready")["status"] == "True"
+
+
+def test_suspending_it_starts_no_service_anew(posts):
+    posts.reconcile()
+    posts.body["spec"]["suspend"] = True
+
+    assert [str(ref_of(manifest)) for manifest in posts.plan().apply] == ["ConfigMap posts-pipeline"]

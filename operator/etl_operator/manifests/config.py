@@ -20,20 +20,27 @@ def config(given: Given) -> Manifest:
 
 
 def document(given: Given) -> str:
+    return json.dumps(_document(given), indent=2, ensure_ascii=False) + "\n"
+
+
+def document_hash(given: Given) -> str:
+    """Of all that wants a new start of the service; whether it is suspended, it follows by itself."""
+    wanted = _document(given)
+    wanted["spec"].pop("suspend", None)
+    return hashlib.sha256(json.dumps(wanted).encode()).hexdigest()[:16]
+
+
+def _document(given: Given) -> dict[str, Any]:
     """What the engine needs of the document, and nothing that only the operator looks at."""
     shown = public_document(given.pipeline)
     spec: dict[str, Any] = {name: value for name, value in shown["spec"].items() if name in _FOR_THE_ENGINE}
     if deadline := spec.pop("run", {}).get("deadline"):
         spec["run"] = {"deadline": deadline}
     metadata = {"name": given.resource.name, "namespace": given.resource.namespace}
-    return json.dumps({**shown, "metadata": metadata, "spec": spec}, indent=2, ensure_ascii=False) + "\n"
+    return {**shown, "metadata": metadata, "spec": spec}
 
 
 _FOR_THE_ENGINE = ("extract", "transform", "load", "schedule", "run", "suspend")
-
-
-def document_hash(given: Given) -> str:
-    return hashlib.sha256(document(given).encode()).hexdigest()[:16]
 
 
 def lost_runs(given: Given, runs: Sequence[dict[str, Any]]) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,21 +11,26 @@ from etl_service.api.launch import Announcement
 from etl_service.errors import LoadError
 from etl_service.load.store import Store
 
-#: Characters of a message, of which UTF-8 makes four bytes at most.
-_LONGEST = 700
+#: Bytes of a message, as JSON.
+_LONGEST = 2800
 
 
 def leave(path: Path, said: Announcement) -> None:
     """Write what has become of the run, cut so that it fits."""
     if said.run:
-        message = said.run.message and said.run.message[:_LONGEST]
-        short: dict[str, Any] = {"message": message, "requests": {}, "schema_changes": []}
+        short: dict[str, Any] = {"message": _cut(said.run.message or ""), "requests": {}, "schema_changes": []}
         said = said.model_copy(update={"run": said.run.model_copy(update=short)})
     if said.refusal:
-        short = {"message": said.refusal.message[:_LONGEST]}
+        short = {"message": _cut(said.refusal.message)}
         said = said.model_copy(update={"refusal": said.refusal.model_copy(update=short)})
     with suppress(OSError):  # no run is to fail for it
         path.write_text(said.model_dump_json(exclude_none=True))
+
+
+def _cut(message: str) -> str:
+    while len(json.dumps(message)) > _LONGEST:
+        message = message[: len(message) * 3 // 4]
+    return message
 
 
 def rows_of(store: Store, table: str) -> int | None:

@@ -1,0 +1,91 @@
+"""What services tell of their runs, asked over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from etl_operator.cache import Told
+from etl_operator.history import _ask
+
+RUN = {
+    "id": "r-1",
+    "trigger": "rest",
+    "request_id": None,
+    "status": "succeeded",
+    "reason": None,
+    "message": None,
+    "started_at": "2026-03-01T12:00:05Z",
+    "ended_at": "2026-03-01T12:00:09Z",
+    "counts": {"fetched": 100},
+}
+
+
+NOTHING = Told()
+
+
+def ask(runs: Any, stats: Any = None, known: Told = NOTHING) -> Told:
+    """What is made of a service that answers so."""
+    answers = {"/etl/runs": runs, "/stats": stats, "/elsewhere": [RUN]}
+
+    async def answer(request: web.Request) -> web.Response:
+        if answers[request.path] == "elsewhere":
+            raise web.HTTPFound("/elsewhere")
+        return web.Response(text=json.dumps(answers[request.path]), content_type="application/json")
+
+    async def asked() -> Told:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            async with aiohttp.ClientSession(raise_for_status=True) as session:
+                return await _ask(session, f"http://127.0.0.1:{runner.addresses[0][1]}", known)
+        finally:
+            await runner.cleanup()
+
+    return asyncio.run(asked())
+
+
+def test_runs_that_no_job_carries_out_are_told_with_the_rows_after_them():
+    told = ask([RUN | {"id": "r-2", "trigger": "request"}, RUN], {"rows": 97, "table": "posts"})
+
+    assert told == Told([RUN], 97)
+
+
+def test_rows_are_not_asked_for_again_while_nothing_is_new():
+    known = Told([RUN], 97)
+
+    assert ask([RUN], "no stats", known) is known
+
+
+def test_how_far_a_run_has_come_is_nothing_new():
+    running = RUN | {"status": "running", "ended_at": None}
+    known = ask([running | {"counts": {"fetched": 1}}], {"rows": 0})
+
+    assert ask([running | {"counts": {"fetched": 2}}], "no stats", known) is known
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        {"items": []},
+        7,
+        None,
+        [{}],
+        [RUN | {"status": "queued"}],
+        [RUN | {"id": 7}],
+        [RUN | {"message": "x" * 20_000}],
+        "elsewhere",
+        ["x" * 2**20],
+    ],
+)
+def test_what_is_no_history_is_not_taken_for_one(runs):
+    with pytest.raises((ValueError, aiohttp.ClientError)):
+        ask(runs, {"rows": 1})
