@@ -35,7 +35,12 @@ class ApiError(Exception):
     @property
     def is_final(self) -> bool:
         """Whether the same request would be refused again."""
-        return self.status in (400, 403, 405, 422)
+        return self.status in (400, 403, 405, 422) and not self.is_of_the_end
+
+    @property
+    def is_of_the_end(self) -> bool:
+        """Whether the namespace is about to go, and the pipeline with it."""
+        return self.status == 403 and "because it is being terminated" in self.message
 
 
 class Cluster:

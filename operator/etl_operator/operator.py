@@ -105,7 +105,9 @@ class Operator:
                         self._queue.add(key)
                 well = True
             except ApiError as error:
-                _log.warning("will try again: %s", error.message, extra={"pipeline": str(key)})
+                well = error.is_of_the_end
+                if not well:
+                    _log.warning("will try again: %s", error.message, extra={"pipeline": str(key)})
             except Exception:
                 _log.exception(
                     "a failure that the operator does not know; will try again", extra={"pipeline": str(key)}

@@ -64,9 +64,9 @@ class Reconciler:
                 try:
                     problem = await self._apply(resource, manifest)
                 except ApiError as error:
-                    _log.warning("%s: %s", ref, error.message, extra={"pipeline": str(resource.key)})
                     if not error.is_final:
                         raise
+                    _log.warning("%s: %s", ref, error.message, extra={"pipeline": str(resource.key)})
                     refused[ref], refusal = _refusal(ref, error), error
                 else:
                     if problem:

@@ -123,7 +123,7 @@ def _record(job: Object, observed: Observed, before: Record | None) -> Record:
         record["endTime"] = failed["lastTransitionTime"]
         record["result"] = "Interrupted"
     else:
-        return record | _as_fields(_trouble(pods))
+        return record | _as_fields(_trouble(pods) if pods else _known(before))
     if report:
         return record | dict(_reported(report))
     if before and before["result"] != "Running":  # its pods have gone since
@@ -154,14 +154,17 @@ def _trouble(pods: Sequence[Object]) -> Cause | None:
 
 def _cause(failed: Object, pods: Sequence[Object], before: Record | None) -> Cause:
     """Why a Job failed whose run left no last words."""
-    known = _trouble(pods)
-    if known is None and before and "reason" in before:
-        known = Cause(before["reason"], before["message"])
+    known = _trouble(pods) or _known(before)
     if failed.get("reason") != "DeadlineExceeded":
         return known or Cause(failed.get("reason") or "JobFailed", failed.get("message") or "its Job failed")
     if known and known.reason in ("Unschedulable", "ImagePullFailed"):
         return Cause(known.reason, f"it did not begin within its deadline: {known.message}")
     return Cause("DeadlineExceeded", "it did not end within its deadline; raise run.deadline, or make the run smaller")
+
+
+def _known(before: Record | None) -> Cause | None:
+    """What it was up against when there were pods of it."""
+    return Cause(before["reason"], before["message"]) if before and "reason" in before else None
 
 
 def _memory(pod: Object) -> str:

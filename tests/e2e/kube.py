@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -151,12 +152,20 @@ class Pipeline:
         found = self.kube.list("jobs", "--selector", f"etlpipeline.dev/pipeline={self.name}")
         return [job for job in found if id in (None, job["metadata"]["annotations"].get("etlpipeline.dev/request-id"))]
 
+    def requested(self) -> Counter[str]:
+        """How many Jobs there are of each id."""
+        return Counter(job["metadata"]["annotations"]["etlpipeline.dev/request-id"] for job in self.jobs())
+
     def events(self) -> list[tuple[str, str]]:
         found = self.kube.list(
             "events", "--field-selector", f"involvedObject.kind=EtlPipeline,involvedObject.name={self.name}"
         )
         return [(event["reason"], event["message"]) for event in found]
 
-    def api(self) -> Any:
+    @contextmanager
+    def api(self) -> Iterator[httpx.Client]:
         """A client of its REST interface, through the page's own host."""
-        return self.kube.forwarded(f"service/{self.name}-frontend", 80)
+        with self.kube.forwarded(f"service/{self.name}-frontend", 80) as client:
+            # A pod that is ready is reached through its Service a moment later.
+            eventually(lambda: client.get("/api/ready").is_success, 15)
+            yield client

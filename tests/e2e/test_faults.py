@@ -26,11 +26,6 @@ SLOW = {
 OPERATOR = "app.kubernetes.io/component=operator"
 
 
-def requested(pipeline: Pipeline) -> Counter[str]:
-    """How many Jobs there are of each id."""
-    return Counter(job["metadata"]["annotations"]["etlpipeline.dev/request-id"] for job in pipeline.jobs())
-
-
 @contextmanager
 def killing_the_operator(cluster: Kube) -> Iterator[None]:
     """Each of its pods, within two seconds of being ready."""
@@ -72,38 +67,13 @@ def requests_while_the_operator_is_killed(pipeline: Pipeline, cluster: Kube, cou
     for id in ids[-10:]:
         assert pipeline.ended(id, 150)["result"] == "Succeeded"
     pipeline.ready()
-    assert requested(pipeline) == Counter(ids)
+    assert pipeline.requested() == Counter(ids)
 
 
 def test_an_operator_that_is_killed_again_and_again_makes_one_job_for_each_id(pipeline, cluster: Kube):
     posts = pipeline(history={"successful": 100}, **BARE)
 
     requests_while_the_operator_is_killed(posts, cluster, 3)
-
-
-def test_of_two_operators_one_works_and_the_other_takes_over(pipeline, cluster: Kube):
-    system = cluster.within(SYSTEM)
-
-    def holder() -> str:
-        return str(system.get("lease", "etl-operator")["spec"]["holderIdentity"])
-
-    system("set", "env", "deployment/etl-operator", "ETL_LEASE=etl-operator")
-    system("scale", "deployment/etl-operator", "--replicas=2")
-    try:
-        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
-        posts = pipeline(run={"requestId": "one"}, **BARE)
-        posts.ended("one")
-        first = holder()
-        system("delete", "pod", first, "--grace-period=0", "--force")
-        posts.change(run={"requestId": "two"})
-        posts.ended("two")
-
-        assert holder() not in ("", first)
-        assert requested(posts) == Counter(["one", "two"])
-    finally:
-        system("scale", "deployment/etl-operator", "--replicas=1")
-        system("set", "env", "deployment/etl-operator", "ETL_LEASE=")
-        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
 
 
 @pytest.mark.faults
@@ -116,27 +86,32 @@ def test_twenty_runs_while_no_operator_lives_for_two_seconds(pipeline, cluster: 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
-def test_an_operator_that_dies_at_each_of_its_calls_in_turn_leaves_nothing_twice(pipeline, kube: Kube, cluster: Kube):
+def test_an_operator_that_dies_at_any_of_its_writes_leaves_nothing_undone_or_twice(pipeline, kube: Kube, cluster: Kube):
+    made: list[Pipeline] = []
     with without_an_operator(cluster):
-        posts = pipeline(run={"requestId": "one"}, **BARE)
-        for call in range(1, 60):
-            if not dies_at(call, cluster):
+        for write in range(1, 40):
+            made.append(pipeline(f"p{write}", run={"requestId": "one"}, **BARE))
+            if not dies_at(write, kube):
                 break
+            dies_at(0, kube)
         else:
-            raise AssertionError("it has not come to an end after 59 deaths")
-    posts.ended("one")
-    posts.ready()
+            raise AssertionError("it has not come to rest before its 40th write")
+    for posts in made:
+        posts.ready()
+        assert posts.ended("one")["result"] == "Succeeded"
+        assert posts.requested() == Counter(["one"])
 
-    assert call > 10
-    assert requested(posts) == Counter(["one"])
-    names = [item["metadata"]["name"] for item in kube.list("deployments,services,networkpolicies,pvc,jobs")]
-    assert all(name.startswith("posts-") for name in names)
+    assert len(made) > 10
+    kinds = "deployments,services,networkpolicies,pvc,jobs,configmaps,serviceaccounts"
+    names = {item["metadata"]["name"] for item in kube.list(kinds)} - {"kube-root-ca.crt", "default"}
+    assert {name.split("-")[0] for name in names} == {posts.name for posts in made}
 
 
-def dies_at(call: int, cluster: Kube) -> bool:
-    """Start an operator that is killed by its nth call; False where it comes to rest before that."""
-    environ = {**os.environ, "KUBECONFIG": cluster.kubeconfig, "ETL_PORT": "0", "ETL_SERVICE_IMAGE": SERVICE}
+def dies_at(call: int, kube: Kube) -> bool:
+    """Start an operator that its nth write kills; False where it comes to rest before that, which with 0 it does."""
+    environ = {**os.environ, "KUBECONFIG": kube.kubeconfig, "ETL_SERVICE_IMAGE": SERVICE}
     environ |= {"PYTHONPATH": f"{ROOT}/operator:{ROOT}/service:{ROOT}/tests", "ETL_FRONTEND_IMAGE": FRONTEND}
+    environ |= {"ETL_NAMESPACES": kube.namespace}
     died = subprocess.run(
         [sys.executable, "-m", "e2e.mortal", str(call)], env=environ, capture_output=True, text=True, check=False
     )

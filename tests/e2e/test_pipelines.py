@@ -172,9 +172,8 @@ def test_a_changed_document_rolls_the_service_and_a_request_does_not(pipeline, k
 
     assert kube.get("deployment", "posts-service")["metadata"]["generation"] > before
     with posts.api() as page:
-        # A pod that is ready is reached a moment later.
-        spec = eventually(lambda: page.get("/api/etl/pipeline").json().get("spec"), 10)
-        assert [column["name"] for column in spec["transform"]["columns"]] == ["id", "title"]
+        columns = page.get("/api/etl/pipeline").json()["spec"]["transform"]["columns"]
+        assert [column["name"] for column in columns] == ["id", "title"]
 
 
 def test_a_secret_that_comes_later_is_used_by_the_next_run(pipeline, kube: Kube):

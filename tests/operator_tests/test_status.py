@@ -168,6 +168,8 @@ def test_what_a_run_was_up_against_is_known_after_its_pods_have_gone(posts):
     posts.reconcile()
     assert posts.status["lastRun"]["reason"] == "Unschedulable"
 
+    posts.children = {ref: child for ref, child in posts.children.items() if ref.kind != "Pod"}
+    posts.reconcile()  # the deadline has passed, and the Job waits for its pods to be gone
     posts.end(job, well=False)
     job["status"]["conditions"][0]["reason"] = "DeadlineExceeded"
     posts.children = {ref: child for ref, child in posts.children.items() if ref.kind != "Pod"}

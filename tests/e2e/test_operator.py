@@ -1,0 +1,65 @@
+"""What can be said of the operator in its Deployment: how many there are, and where it works."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from e2e.conftest import document
+from e2e.kube import SYSTEM, Kube, Pipeline
+from images.engine import ROOT
+
+BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
+
+
+def test_of_two_operators_one_works_and_the_other_takes_over(pipeline: Callable[..., Pipeline], cluster: Kube):
+    system = cluster.within(SYSTEM)
+
+    def holder() -> str:
+        return str(system.get("lease", "etl-operator")["spec"]["holderIdentity"])
+
+    system("set", "env", "deployment/etl-operator", "ETL_LEASE=etl-operator")
+    system("scale", "deployment/etl-operator", "--replicas=2")
+    try:
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+        posts = pipeline(run={"requestId": "one"}, **BARE)
+        posts.ended("one")
+        first = holder()
+        system("delete", "pod", first, "--grace-period=0", "--force")
+        posts.change(run={"requestId": "two"})
+        posts.ended("two")
+
+        assert holder() not in ("", first)
+        assert posts.requested() == Counter(["one", "two"])
+    finally:
+        system("scale", "deployment/etl-operator", "--replicas=1")
+        system("set", "env", "deployment/etl-operator", "ETL_LEASE=")
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+
+
+def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster: Kube, tmp_path: Path):
+    system = cluster.within(SYSTEM)
+    overlay = {
+        "namespace": SYSTEM,
+        "resources": [os.path.relpath(ROOT / "config/default", tmp_path)],
+        "components": [os.path.relpath(ROOT / "config/components/namespaced", tmp_path)],
+    }
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    system("delete", "clusterrolebinding", "etl-operator")
+    system("apply", "--server-side", "--kustomize", str(tmp_path))
+    try:
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+        elsewhere = pipeline(run={"requestId": "one"}, **BARE)
+        system.apply(document("posts", run={"requestId": "one"}, storage={"retain": False}, **BARE))
+
+        assert Pipeline(system, "posts").ended("one")["result"] == "Succeeded"
+        assert "conditions" not in elsewhere.status
+    finally:
+        system.tried("delete", "etlpipeline", "posts")
+        system("apply", "--server-side", "--kustomize", str(ROOT))
+        system("delete", "rolebinding", "etl-operator-pipelines")
+        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+    assert elsewhere.ended("one")["result"] == "Succeeded"
