@@ -170,7 +170,7 @@ def _unready(resource: Resource, observed: Observed, outcome: Outcome) -> Iterat
     for deployment in filter(resource.owns, observed.of_kind("Deployment")):
         component = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
         wanted, state = deployment["spec"]["replicas"], deployment.get("status") or {}
-        if not (wanted or state):
+        if not wanted and "observedGeneration" not in state:
             continue  # it is new, and nothing of it is to come
         if _is_changing(deployment):
             yield f"the {component} is being changed"
