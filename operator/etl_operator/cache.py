@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from etl_operator.kinds import KIND, PIPELINE_LABEL, Key, Ref, ref_of
@@ -58,9 +58,10 @@ class Cache:
             self._forget(key, ref)
             self._graves[key, ref] = version
 
-    def keep_only(self, kind: str, namespace: str | None, there: Iterable[tuple[Key, Ref]], version: int) -> list[Key]:
+    def keep_only(
+        self, kind: str, namespace: str | None, there: Collection[tuple[Key, Ref]], version: int
+    ) -> list[Key]:
         """Let go of what a list of that version no longer has; gives whose that was."""
-        present = set(there)
 
         def told(known: dict[tuple[Key, Ref], int]) -> list[tuple[Key, Ref]]:
             return [
@@ -71,7 +72,7 @@ class Cache:
 
         for grave in told(self._graves):
             del self._graves[grave]
-        gone = [(key, ref) for key, ref in told(self._versions) if (key, ref) not in present]
+        gone = [(key, ref) for key, ref in told(self._versions) if (key, ref) not in there]
         for key, ref in gone:
             self._forget(key, ref)
         return [key for key, _ in gone]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,6 +19,8 @@ from etl_operator.observed import Object
 MANAGER = "etl-operator"
 #: Of those that end something: an owner of its own, so that nothing else of the object has to be said again.
 _ENDING = "etl-operator-ending"
+#: Objects that are listed at a time: a thousand at once, parsed, are a hundred megabytes.
+CHUNK = 100
 #: Seconds until a request is given up.
 _TIMEOUT = 30
 
@@ -47,12 +49,16 @@ class Cluster:
     def __init__(self, api: client.ApiClient) -> None:
         self._api = api
 
-    async def list(self, kind: Kind, namespace: str | None) -> tuple[list[Object], int]:
-        """All the pipelines, or all that have a pipeline's label, and the version of that list."""
-        query = {} if kind is PIPELINES else {"labelSelector": PIPELINE_LABEL}
-        found = await self._ask("GET", _path(kind, namespace), query)
-        items: list[Object] = [{"apiVersion": kind.api, "kind": kind.name, **item} for item in found["items"]]
-        return items, int(found["metadata"]["resourceVersion"])
+    async def list(self, kind: Kind, namespace: str | None) -> AsyncIterator[tuple[list[Object], int]]:
+        """All the pipelines, or all that have a pipeline's label, in parts, with the version of the list as a whole."""
+        query = {"limit": str(CHUNK), **({} if kind is PIPELINES else {"labelSelector": PIPELINE_LABEL})}
+        while True:
+            found = await self._ask("GET", _path(kind, namespace), query)
+            items: list[Object] = [{"apiVersion": kind.api, "kind": kind.name, **item} for item in found["items"]]
+            yield items, int(found["metadata"]["resourceVersion"])
+            if not (token := found["metadata"].get("continue")):
+                return
+            query["continue"] = token
 
     async def get(self, key: Key, ref: Ref) -> Object | None:
         """The object as the API server's cache has it, which spares etcd the question."""

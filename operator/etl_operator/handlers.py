@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import kopf
 
+from etl_operator.cluster import CHUNK
 from etl_operator.kinds import CHILDREN, PIPELINE_LABEL, PIPELINES, Kind
 from etl_operator.observed import Object
 
@@ -59,6 +60,7 @@ def settings() -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.scanning.disabled = True
     chosen.peering.standalone = True
+    chosen.watching.chunk_size = CHUNK
     chosen.watching.server_timeout = 300
     chosen.watching.client_timeout = 310
     chosen.watching.connect_timeout = 10

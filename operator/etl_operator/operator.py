@@ -142,9 +142,11 @@ class Operator:
     async def _list(self) -> None:
         for kind in KINDS.values():
             for namespace in self._settings.namespaces or (None,):
-                items, version = await self._cluster.list(kind, namespace)
-                for item in items:
-                    self.seen(item)
-                present = [(key_of(item), ref_of(item)) for item in items]
-                for key in self._cache.keep_only(kind.name, namespace, present, version):
+                present, last = set(), 0
+                async for items, version in self._cluster.list(kind, namespace):
+                    for item in items:
+                        self.seen(item)
+                        present.add((key_of(item), ref_of(item)))
+                    last = version
+                for key in self._cache.keep_only(kind.name, namespace, present, last):
                     self._queue.add(key)
