@@ -44,6 +44,9 @@ ELSEWHERE = {
     "ETL_PIPELINE=pipelines/sample-api.yaml docker compose --profile sample-api up --build": "images/test_compose.py",
     "make kind-up": "e2e/conftest.py makes its cluster as this does",
     "make kind-down": "e2e/conftest.py removes its cluster as this does",
+    "kubectl delete etlpipelines --all --all-namespaces": "test_pipelines.py deletes, and leaves a retained volume",
+    "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
+    "kubectl delete -k .": "would end the cluster that other tests need",
     "make lock": "asks a registry; test_locks.py checks what it writes",
 }
 
