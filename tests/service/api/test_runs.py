@@ -14,6 +14,7 @@ from etl_service.api.events import events
 from etl_service.load.errors import Busy
 from etl_service.model import Run
 from etl_service.runs.errors import NothingToReplay
+from etl_service.spec import EtlPipeline
 
 from .conftest import POSTS, InProcess
 
@@ -125,7 +126,7 @@ class TestBeginning:
     def launched(self, posts: InProcess, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         calls: list[tuple[str, ...]] = []
 
-        async def launch(*arguments: str) -> Run:
+        async def launch(pipeline: EtlPipeline, *arguments: str) -> Run:
             calls.append(arguments)
             found = posts.store.last("default/posts")
             assert found is not None
@@ -171,7 +172,7 @@ class TestBeginning:
         self, posts: InProcess, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # given a run that begins between the look and the launch, for the same key
-        async def launch(*arguments: str) -> Run:
+        async def launch(pipeline: EtlPipeline, *arguments: str) -> Run:
             claim = posts.store.claim("default/posts")
             record = Run(
                 id="r", pipeline="posts", trigger="rest", request_id="k", started_at="2026-01-01T00:00:00.000000Z"
@@ -211,7 +212,7 @@ class TestBeginning:
         assert not launched
 
     def test_a_replay_of_nothing(self, posts: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def launch(*arguments: str) -> Run:
+        async def launch(pipeline: EtlPipeline, *arguments: str) -> Run:
             raise NothingToReplay("there is nothing; list them")
 
         monkeypatch.setattr(posts.service.launcher, "launch", launch)
