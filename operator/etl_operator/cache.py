@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-from etl_operator.kinds import KIND, PIPELINE_LABEL, Key, Ref, ref_of
+from etl_operator.kinds import KIND, PIPELINE_LABEL, Key, Ref, child_name, ref_of
 from etl_operator.observed import Object, Observed
 
 
@@ -91,9 +91,13 @@ class Cache:
         self._told[key] = told
         return True
 
-    def pipeline(self, key: Key) -> Mapping[str, Any] | None:
-        text = self._objects.get(key, {}).get(Ref(KIND, key.name))
-        found: Mapping[str, Any] | None = json.loads(text) if text else None
+    def pipeline(self, key: Key) -> Object | None:
+        return self.get(key, Ref(KIND, key.name))
+
+    def get(self, key: Key, ref: Ref) -> Object | None:
+        """One object of a pipeline; the others are not looked at."""
+        text = self._objects.get(key, {}).get(ref)
+        found: Object | None = json.loads(text) if text else None
         return found
 
     def observed(self, key: Key) -> Observed:
@@ -112,7 +116,7 @@ class Cache:
 
 
 def _service(key: Key) -> Ref:
-    return Ref("Deployment", f"{key.name}-service")
+    return Ref("Deployment", child_name(key.name, "service"))
 
 
 def _version(body: Object) -> int:

@@ -83,5 +83,10 @@ class Ref:
         return f"{self.kind} {self.name}"
 
 
+def child_name(pipeline: str, part: str) -> str:
+    """How a pipeline's child is called."""
+    return f"{pipeline}-{part}"
+
+
 def ref_of(manifest: Mapping[str, Any]) -> Ref:
     return Ref(manifest["kind"], manifest["metadata"]["name"])

@@ -83,7 +83,7 @@ class Reconciler:
 
     async def _apply(self, resource: Resource, manifest: Manifest) -> Problem | None:
         key, ref = resource.key, ref_of(manifest)
-        actual = self._cache.observed(key).children.get(ref)
+        actual = self._cache.get(key, ref)
         if actual is None:
             # What has no label is not watched: before anything is made, look whether its name is free.
             found = await self._cluster.get(key, ref)

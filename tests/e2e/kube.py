@@ -21,6 +21,10 @@ _T = TypeVar("_T")
 SYSTEM = "etlpipeline-system"
 #: The sample source, from any namespace.
 SOURCE = "http://sample-api.default:3000"
+#: As little as a pipeline can be: no pod of its own but those of its runs.
+BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
+#: Selects the operator's pods.
+OPERATOR = "app.kubernetes.io/component=operator"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,18 @@ def eventually(ask: Callable[[], _T], seconds: float = 90) -> _T:
         assert time.monotonic() < deadline, f"not within {seconds:.0f} seconds; the last answer was {answer!r}"
         time.sleep(0.2)
     return answer
+
+
+@contextmanager
+def without_an_operator(cluster: Kube) -> Iterator[None]:
+    system = cluster.within(SYSTEM)
+    system("scale", "deployment/etl-operator", "--replicas=0")
+    system("wait", "--for=delete", "pod", "--selector", OPERATOR, "--timeout=60s")
+    try:
+        yield
+    finally:
+        system("scale", "deployment/etl-operator", "--replicas=1")
+        system("rollout", "status", "deployment/etl-operator", "--timeout=90s")
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.kube import SOURCE, SYSTEM, Kube, Pipeline, eventually
+from e2e.kube import BARE, OPERATOR, SOURCE, SYSTEM, Kube, Pipeline, eventually, without_an_operator
 from images.engine import ROOT, docker
 
-BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
 #: Ten pages, one a second.
 SLOW = {
     "url": f"{SOURCE}/posts",
     "limits": {"requestsPerSecond": 1},
     "pagination": {"page": {"param": "_page", "size": 10, "sizeParam": "_limit"}},
 }
-OPERATOR = "app.kubernetes.io/component=operator"
 
 
 @contextmanager
@@ -44,18 +42,6 @@ def killing_the_operator(cluster: Kube) -> Iterator[None]:
     finally:
         over.set()
         killer.join()
-
-
-@contextmanager
-def without_an_operator(cluster: Kube) -> Iterator[None]:
-    system = cluster.within(SYSTEM)
-    system("scale", "deployment/etl-operator", "--replicas=0")
-    system("wait", "--for=delete", "pod", "--selector", OPERATOR, "--timeout=60s")
-    try:
-        yield
-    finally:
-        system("scale", "deployment/etl-operator", "--replicas=1")
-        system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
 
 
 def requests_while_the_operator_is_killed(pipeline: Pipeline, cluster: Kube, count: int) -> None:

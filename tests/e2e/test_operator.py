@@ -9,10 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e.conftest import document
-from e2e.kube import SYSTEM, Kube, Pipeline
+from e2e.kube import BARE, SYSTEM, Kube, Pipeline
 from images.engine import ROOT
-
-BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
 
 
 def test_of_two_operators_one_works_and_the_other_takes_over(pipeline: Callable[..., Pipeline], cluster: Kube):

@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from e2e.kube import SYSTEM, Kube, Pipeline, eventually
-
-#: As little as a pipeline can be: no pod of its own but those of its runs.
-BARE = {"service": {"replicas": 0}, "frontend": {"enabled": False}}
+from e2e.kube import BARE, SYSTEM, Kube, Pipeline, eventually, without_an_operator
 
 
 def test_the_sample_runs_when_asked_and_its_rows_are_in_the_page(cluster: Kube):
@@ -258,18 +255,12 @@ def test_two_pipelines_of_one_name_in_two_namespaces_are_two(pipeline, cluster: 
 
 def test_deleting_needs_no_operator(pipeline, kube: Kube, cluster: Kube):
     pipeline("posts", run={"requestId": "one"}).ended("one")
-    operator = cluster.within(SYSTEM)
-    operator("scale", "deployment/etl-operator", "--replicas=0")
-    operator("wait", "--for=delete", "pod", "--selector=app.kubernetes.io/component=operator", "--timeout=60s")
-    try:
+    with without_an_operator(cluster):
         kube("delete", "etlpipeline", "posts", "--wait")
         kinds = ("deployments", "jobs", "configmaps", "services", "networkpolicies")
         eventually(lambda: _names(kube, *kinds) == set(), seconds=60)
         cluster("delete", "namespace", kube.namespace, "--timeout=60s")
         eventually(lambda: kube.namespace not in _namespaces_of_volumes(cluster), seconds=60)
-    finally:
-        operator("scale", "deployment/etl-operator", "--replicas=1")
-        operator("rollout", "status", "deployment/etl-operator", "--timeout=90s")
     cluster("create", "namespace", kube.namespace)  # for what tidies up
 
 

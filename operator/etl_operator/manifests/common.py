@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from etl_operator.kinds import KINDS, PIPELINE_LABEL, Manifest
+from etl_operator.kinds import KINDS, PIPELINE_LABEL, Manifest, child_name
 from etl_operator.resource import Resource
 from etl_operator.settings import Settings
 from etl_service.spec import EtlPipeline, PipelineSpec, Resources
@@ -28,7 +28,7 @@ class Given:
         return self.pipeline.spec
 
     def named(self, part: str) -> str:
-        return f"{self.resource.name}-{part}"
+        return child_name(self.resource.name, part)
 
     @property
     def uses_volume(self) -> bool:

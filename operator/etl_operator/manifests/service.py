@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl_operator.kinds import GROUP, Manifest
+from etl_operator.kinds import GROUP, Manifest, child_name
 from etl_operator.manifests.common import Given, beside, environment, resources
 from etl_operator.manifests.config import document_hash
 from etl_operator.manifests.pods import engine
@@ -13,7 +13,7 @@ _LOST = "/etc/etl-lost-runs"
 
 def service_url(namespace: str, pipeline: str) -> str:
     """Where the operator finds it."""
-    return f"http://{pipeline}-service.{namespace}.svc:{PORT}"
+    return f"http://{child_name(pipeline, 'service')}.{namespace}.svc:{PORT}"
 
 
 def account(given: Given) -> Manifest:

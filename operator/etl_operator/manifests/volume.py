@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from etl_operator.kinds import Manifest
+from etl_operator.kinds import Manifest, child_name
 from etl_operator.manifests.common import Given
 from etl_operator.quantity import bytes_of
 
 
 def claim_name(pipeline: str) -> str:
-    return f"{pipeline}-data"
+    return child_name(pipeline, "data")
 
 
 def claim(given: Given, existing: Mapping[str, Any] | None) -> Manifest:

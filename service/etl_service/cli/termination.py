@@ -18,7 +18,8 @@ _LONGEST = 2800
 def leave(path: Path, said: Announcement) -> None:
     """Write what has become of the run, cut so that it fits."""
     if said.run:
-        short: dict[str, Any] = {"message": _cut(said.run.message or ""), "requests": {}, "schema_changes": []}
+        short: dict[str, Any] = {"message": said.run.message and _cut(said.run.message)}
+        short |= {"requests": {}, "schema_changes": []}
         said = said.model_copy(update={"run": said.run.model_copy(update=short)})
     if said.refusal:
         short = {"message": _cut(said.refusal.message)}
