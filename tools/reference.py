@@ -1,0 +1,220 @@
+"""The pages of docs/reference/: each is Markdown, made from the code that it describes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+import etl_operator.settings
+import etl_service
+import etl_service.settings
+from etl_service.cli import etl
+from etl_service.errors import EtlError
+from etl_service.spec import json_schema
+
+
+def document() -> str:
+    """Every field of a pipeline's document."""
+    schema = json_schema()
+    definitions = schema["$defs"]
+    parts = [
+        "# The document\n",
+        "Every field that a pipeline's document may have. `etl check` says what is wrong with yours, `etl schema` prints "
+        "the same for editors, and `kubectl explain etlpipeline.spec` on a cluster.\n",
+        "Durations are written like `30s`, `10m` or `1h30m`, sizes like `512Ki` or `1Gi`. An unknown field is an error.\n",
+        *_fields("metadata", definitions["Metadata"], definitions),
+        *_fields("spec", definitions["PipelineSpec"], definitions),
+        *_fields("A secret", definitions["Secret"], definitions),
+    ]
+    return "\n".join(parts)
+
+
+def _fields(path: str, part: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
+    """A table of the fields of an object, and one for each object within it."""
+    yield f"## {path if ' ' in path else f'`{path}`'}\n"
+    if "description" in part:
+        yield f"{part['description']}\n"
+    yield "| field | type | |\n|---|---|---|"
+    within = []
+    for name, field in part["properties"].items():
+        target = field | _target(field, definitions) if "$ref" in field else field
+        mark = " *" if name in part.get("required", ()) else ""
+        description = field.get("description") or target.get("description", "")
+        yield f"| `{name}`{mark} | {_type(field, definitions)} | {_cell(description)} |"
+        for inner, suffix in ((target, ""), (_target(field.get("items", {}), definitions), "[]")):
+            if "properties" in inner and _name(field) != "Secret":
+                within.append((f"{path}.{name}{suffix}", inner))
+    yield ""
+    for inner_path, inner in within:
+        yield from _fields(inner_path, inner, definitions)
+
+
+def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    if _name(field) == "Secret":
+        return "[secret](#a-secret)"
+    field = field | _target(field, definitions)
+    match field.get("type"):
+        case "array":
+            return f"list of {_type(field['items'], definitions)}"
+        case "object" if "properties" not in field:
+            return "map"
+        case list() as several:
+            return " or ".join(several)
+        case None if "const" not in field:
+            return "any"
+    if "enum" in field:
+        return ", ".join(f"`{word}`" for word in field["enum"])
+    return str(field.get("type", "string"))
+
+
+def _name(field: Mapping[str, Any]) -> str:
+    return str(field.get("$ref", "")).rpartition("/")[2]
+
+
+def _target(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(definitions[_name(field)]) if "$ref" in field else {}
+
+
+def rest(openapi: Mapping[str, Any]) -> str:
+    """Every path of the REST API."""
+    parts = [
+        "# REST\n",
+        f"{openapi['info']['description'].strip()}\n",
+        "Below is the API of the pipeline `posts`, whose table has that name; a running service explains its own at "
+        "`/docs`, and describes it at `/openapi.json`.\n",
+    ]
+    for path, methods in openapi["paths"].items():
+        for method, operation in methods.items():
+            parts.append(f"## `{method.upper()} {path}`\n")
+            parts += [f"{operation[key]}.\n" if key == "summary" else f"{operation[key]}\n" for key in _SAID if key in operation]
+            parts += _parameters(operation.get("parameters", ()))
+            parts += ["| status | |\n|---|---|"]
+            parts += [f"| {status} | {_answer(answer)} |" for status, answer in operation["responses"].items()]
+            parts.append("")
+    parts.append("# Objects\n")
+    for name, schema in openapi["components"]["schemas"].items():
+        parts += [f"## {name}\n", f"{schema['description']}\n" if "description" in schema else ""]
+        parts += ["| member | type | |\n|---|---|---|"]
+        for member, field in schema.get("properties", {}).items():
+            parts.append(f"| `{member}` | {_shape(field)} | {_cell(field.get('description', ''))} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+_SAID = ("summary", "description")
+
+
+def _parameters(parameters: Any) -> Iterator[str]:
+    if not parameters:
+        return
+    yield "| parameter | in | |\n|---|---|---|"
+    for one in parameters:
+        schema = one["schema"]
+        more = [f"One of {', '.join(schema['enum'])}."] if "enum" in schema else []
+        more += [f"At most {schema['maximum']}."] if "maximum" in schema else []
+        more += [f"Default: {str(schema['default']).lower()}."] if "default" in schema else []
+        yield f"| `{one['name']}` | {one['in']} | {_cell(' '.join([one.get('description', ''), *more]).strip())} |"
+    yield ""
+
+
+def _answer(answer: Mapping[str, Any]) -> str:
+    shapes = [f"`{kind}`{_of(_shape(content['schema']))}" for kind, content in answer.get("content", {}).items()]
+    headers = [f"Header `{name}`: {header['description']}" for name, header in answer.get("headers", {}).items()]
+    return _cell(" ".join([answer["description"], *headers, f"({', '.join(shapes)})" if shapes else ""]).strip())
+
+
+def _of(shape: str) -> str:
+    return f" {shape}" if "[" in shape else ""
+
+
+def _shape(schema: Mapping[str, Any]) -> str:
+    """The type of a value, in a word; a link where it is an object of this page."""
+    if "$ref" in schema:
+        name = _name(schema)
+        return f"[{name}](#{name.lower()})"
+    if "anyOf" in schema:
+        return " or ".join(_shape(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{word}`" for word in schema["enum"])
+    if schema.get("type") == "array" and "items" in schema:
+        return f"list of {_shape(schema['items'])}"
+    return str(schema.get("type", "any"))
+
+
+def command_line() -> str:
+    """Every command of `etl`, as its --help says it."""
+    context = click.Context(etl, info_name="etl", max_content_width=100, terminal_width=100)
+    parts = ["# The command line\n", f"```text\n{etl.get_help(context)}\n```\n"]
+    for name in etl.list_commands(context):
+        command = etl.get_command(context, name)
+        assert command is not None
+        within = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
+        parts.append(f"## `etl {name}`\n\n```text\n{command.get_help(within)}\n```\n")
+    return "\n".join(parts)
+
+
+def environment() -> str:
+    """Every environment variable, from the comments beside the settings."""
+    parts = [
+        "# Settings\n",
+        "What the environment decides, and no document does. An empty variable counts as not set; one that cannot be is "
+        "an error at the start, which names it.\n",
+    ]
+    for title, module in (("The service, and `etl`", etl_service.settings), ("The operator", etl_operator.settings)):
+        parts += [f"## {title}\n", "| variable | | default |\n|---|---|---|"]
+        parts += [f"| `{name}` | {_cell(said)} | {default} |" for name, said, default in _variables(module.Settings)]
+        parts.append("")
+    return "\n".join(parts)
+
+
+#: `port: int = 8000  #: ETL_PORT, of probes and metrics`
+_SETTING = re.compile(r"^    (?P<name>\w+): .* = .*  #: (?P<variable>ETL_\w+)(?:, (?P<said>.*))?$", re.MULTILINE)
+
+
+def _variables(settings: type[Any]) -> Iterator[tuple[str, str, str]]:
+    for found in _SETTING.finditer(inspect.getsource(settings)):
+        default = getattr(settings(), found["name"])
+        yield found["variable"], found["said"] or "", _default(default)
+
+
+def _default(value: object) -> str:
+    if value is None or value == () or value == "":
+        return ""
+    return f"`{'yes' if value is True else 'no' if value is False else value}`"
+
+
+def reasons() -> str:
+    """Every reason that an error can have."""
+    for found in pkgutil.walk_packages(etl_service.__path__, "etl_service."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    known = {kind.reason: inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0] for kind in _kinds(EtlError)}
+    rows = [f"| `{reason}` | {_cell(said)} |" for reason, said in sorted(known.items())]
+    return "\n".join(
+        [
+            "# Reasons\n",
+            "An error has a reason that does not change between versions, and a message that names the field and the "
+            "remedy. Both are in the run record, in `application/problem+json`, on the command line and in the status "
+            "of the resource.\n",
+            "| reason | |\n|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _kinds(kind: type[EtlError]) -> Iterator[type[EtlError]]:
+    for one in kind.__subclasses__():
+        if "reason" in vars(one):
+            yield one
+        yield from _kinds(one)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
