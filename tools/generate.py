@@ -17,19 +17,22 @@ from etl_service.load import open_store
 from etl_service.runs import World
 from etl_service.settings import Settings
 from etl_service.spec import json_schema, load_pipeline
+from tools import reference
 
 ROOT = Path(__file__).parents[1]
 
 
 def main() -> None:
     for name in GENERATED:
-        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / name).write_text(generated(name))
 
 
 def generated(name: str) -> str:
-    """What the file should hold."""
+    """What the file should hold: data is written in the format of its name, and Markdown as it is."""
     content = GENERATED[name]()
+    if isinstance(content, str):
+        return f"<!-- Made from the code by `make generated`. -->\n\n{content.rstrip()}\n"
     if name.endswith(".yaml"):
         return f"# Made from the models by `make generated`.\n{yaml.dump(content, Dumper=_Plain, **_YAML)}"
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -54,10 +57,16 @@ def openapi() -> dict[str, Any]:
         return openapi_document(create_app(pipeline, document, store, Settings(), World()))
 
 
-GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
+#: Files by name, with what makes their content: data, or the text of a document in Markdown.
+GENERATED: dict[str, Callable[[], dict[str, Any] | str]] = {
     "config/crd/etlpipelines.yaml": crd,
     "docs/openapi.json": openapi,
     "docs/pipeline.schema.json": json_schema,
+    "docs/reference/command-line.md": reference.command_line,
+    "docs/reference/document.md": reference.document,
+    "docs/reference/reasons.md": reference.reasons,
+    "docs/reference/rest.md": lambda: reference.rest(openapi()),
+    "docs/reference/settings.md": reference.environment,
 }
 
 if __name__ == "__main__":

@@ -14,23 +14,26 @@ import click
 import etl_operator.settings
 import etl_service
 import etl_service.settings
+from etl_operator.crd import crd
 from etl_service.cli import etl
 from etl_service.errors import EtlError
 from etl_service.spec import json_schema
 
 
 def document() -> str:
-    """Every field of a pipeline's document."""
-    schema = json_schema()
-    definitions = schema["$defs"]
+    """Every field of a pipeline's document, and of the status that a cluster adds."""
+    definitions = json_schema()["$defs"]
+    resource = crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
     parts = [
         "# The document\n",
-        "Every field that a pipeline's document may have. `etl check` says what is wrong with yours, `etl schema` prints "
-        "the same for editors, and `kubectl explain etlpipeline.spec` on a cluster.\n",
-        "Durations are written like `30s`, `10m` or `1h30m`, sizes like `512Ki` or `1Gi`. An unknown field is an error.\n",
+        "Every field that a pipeline's document may have. `etl check` says what is wrong with yours; `etl schema` "
+        "prints the same for editors, and so does `kubectl explain etlpipeline.spec` on a cluster.\n",
+        "Durations are written like `30s` or `1h30m`, sizes like `512Ki` or `1Gi`. An unknown field is an error. "
+        "A * marks what must be there.\n",
         *_fields("metadata", definitions["Metadata"], definitions),
         *_fields("spec", definitions["PipelineSpec"], definitions),
         *_fields("A secret", definitions["Secret"], definitions),
+        *_fields("status", resource["status"], {}),
     ]
     return "\n".join(parts)
 
@@ -40,14 +43,15 @@ def _fields(path: str, part: Mapping[str, Any], definitions: Mapping[str, Any]) 
     yield f"## {path if ' ' in path else f'`{path}`'}\n"
     if "description" in part:
         yield f"{part['description']}\n"
-    yield "| field | type | |\n|---|---|---|"
     within = []
+    if part["properties"]:
+        yield "| field | type | |\n|---|---|---|"
     for name, field in part["properties"].items():
-        target = field | _target(field, definitions) if "$ref" in field else field
+        resolved = _resolved(field, definitions)
         mark = " *" if name in part.get("required", ()) else ""
-        description = field.get("description") or target.get("description", "")
-        yield f"| `{name}`{mark} | {_type(field, definitions)} | {_cell(description)} |"
-        for inner, suffix in ((target, ""), (_target(field.get("items", {}), definitions), "[]")):
+        description = _cell(field.get("description") or resolved.get("description", ""))
+        yield f"| `{name}`{mark} | {_type(field, definitions)} | {description} |"
+        for inner, suffix in ((resolved, ""), (_resolved(resolved.get("items", {}), definitions), "[]")):
             if "properties" in inner and _name(field) != "Secret":
                 within.append((f"{path}.{name}{suffix}", inner))
     yield ""
@@ -58,27 +62,27 @@ def _fields(path: str, part: Mapping[str, Any], definitions: Mapping[str, Any]) 
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     if _name(field) == "Secret":
         return "[secret](#a-secret)"
-    field = field | _target(field, definitions)
-    match field.get("type"):
+    resolved = _resolved(field, definitions)
+    match resolved.get("type"):
         case "array":
-            return f"list of {_type(field['items'], definitions)}"
-        case "object" if "properties" not in field:
+            return f"list of {_type(resolved['items'], definitions)}"
+        case "object" if "properties" not in resolved:
             return "map"
         case list() as several:
             return " or ".join(several)
-        case None if "const" not in field:
+        case None if "const" not in resolved:
             return "any"
-    if "enum" in field:
-        return ", ".join(f"`{word}`" for word in field["enum"])
-    return str(field.get("type", "string"))
+    if "enum" in resolved:
+        return ", ".join(f"`{word}`" for word in resolved["enum"])
+    return str(resolved.get("type", "string"))
 
 
 def _name(field: Mapping[str, Any]) -> str:
     return str(field.get("$ref", "")).rpartition("/")[2]
 
 
-def _target(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(definitions[_name(field)]) if "$ref" in field else {}
+def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    return {**field, **definitions[_name(field)]} if "$ref" in field else dict(field)
 
 
 def rest(openapi: Mapping[str, Any]) -> str:
@@ -92,7 +96,7 @@ def rest(openapi: Mapping[str, Any]) -> str:
     for path, methods in openapi["paths"].items():
         for method, operation in methods.items():
             parts.append(f"## `{method.upper()} {path}`\n")
-            parts += [f"{operation[key]}.\n" if key == "summary" else f"{operation[key]}\n" for key in _SAID if key in operation]
+            parts.append(f"{operation['summary']}. {operation.get('description', '')}".rstrip() + "\n")
             parts += _parameters(operation.get("parameters", ()))
             parts += ["| status | |\n|---|---|"]
             parts += [f"| {status} | {_answer(answer)} |" for status, answer in operation["responses"].items()]
@@ -105,9 +109,6 @@ def rest(openapi: Mapping[str, Any]) -> str:
             parts.append(f"| `{member}` | {_shape(field)} | {_cell(field.get('description', ''))} |")
         parts.append("")
     return "\n".join(parts)
-
-
-_SAID = ("summary", "description")
 
 
 def _parameters(parameters: Any) -> Iterator[str]:
@@ -163,8 +164,8 @@ def environment() -> str:
     """Every environment variable, from the comments beside the settings."""
     parts = [
         "# Settings\n",
-        "What the environment decides, and no document does. An empty variable counts as not set; one that cannot be is "
-        "an error at the start, which names it.\n",
+        "What the environment decides, and no document does. An empty variable counts as not set; one that cannot be "
+        "is an error at the start, which names it.\n",
     ]
     for title, module in (("The service, and `etl`", etl_service.settings), ("The operator", etl_operator.settings)):
         parts += [f"## {title}\n", "| variable | | default |\n|---|---|---|"]
