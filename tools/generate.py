@@ -23,13 +23,15 @@ ROOT = Path(__file__).parents[1]
 
 def main() -> None:
     for name in GENERATED:
-        (ROOT / name).parent.mkdir(exist_ok=True)
+        (ROOT / name).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / name).write_text(generated(name))
 
 
 def generated(name: str) -> str:
-    """What the file should hold."""
+    """What the file should hold: data is written in the format of its name, and Markdown as it is."""
     content = GENERATED[name]()
+    if isinstance(content, str):
+        return f"<!-- Made from the code by `make generated`. -->\n\n{content.rstrip()}\n"
     if name.endswith(".yaml"):
         return f"# Made from the models by `make generated`.\n{yaml.dump(content, Dumper=_Plain, **_YAML)}"
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
@@ -54,7 +56,8 @@ def openapi() -> dict[str, Any]:
         return openapi_document(create_app(pipeline, document, store, Settings(), World()))
 
 
-GENERATED: dict[str, Callable[[], dict[str, Any]]] = {
+#: Files by name, with what makes their content: data, or the text of a document in Markdown.
+GENERATED: dict[str, Callable[[], dict[str, Any] | str]] = {
     "config/crd/etlpipelines.yaml": crd,
     "docs/openapi.json": openapi,
     "docs/pipeline.schema.json": json_schema,
