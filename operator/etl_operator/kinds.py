@@ -22,6 +22,8 @@ RUN_ANNOTATION: Final = f"{GROUP}/run"
 #: On every child: the hash of what was applied, so that what is no longer wanted is noticed too.
 APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
 
+#: On a namespace, by who may: its pods may read the metrics of services and operator.
+METRICS: Final = {f"{GROUP}/metrics": "enabled"}
 #: Labels of the operator's own pods.
 OPERATOR: Final = {"app.kubernetes.io/name": "etlpipeline", "app.kubernetes.io/component": "operator"}
 

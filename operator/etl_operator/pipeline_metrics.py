@@ -117,9 +117,9 @@ def _due(body: Object) -> float | None:
         schedule, run = Schedule.model_validate(spec["schedule"]), RunSpec.model_validate(spec.get("run") or {})
     except ValidationError:
         return None  # which makes the resource Stalled
-    since = status.get("lastSuccessTime") or body["metadata"]["creationTimestamp"]
-    moment = next(next_times(schedule, datetime.fromisoformat(since)), None)
-    return (moment + run.deadline).timestamp() if moment else None
+    since = _moment(status.get("lastSuccessTime")) or _moment(body["metadata"]["creationTimestamp"])
+    begins = next(next_times(schedule, since), None) if since else None
+    return (begins + run.deadline).timestamp() if begins else None
 
 
 def _times(**values: float | None) -> Iterator[Fact]:
@@ -127,9 +127,14 @@ def _times(**values: float | None) -> Iterator[Fact]:
 
 
 def _seconds(time: str | None) -> float | None:
-    """A time of the status in seconds since 1970; None where it is none, which a service may have told."""
+    moment = _moment(time)
+    return moment.timestamp() if moment else None
+
+
+def _moment(time: str | None) -> datetime | None:
+    """A time of the status; None where it is none, which a service may have told."""
     try:
-        return datetime.fromisoformat(time).timestamp() if time else None
+        return datetime.fromisoformat(time) if time else None
     except ValueError:
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from etl_operator.kinds import OPERATOR, Manifest
+from etl_operator.kinds import METRICS, OPERATOR, Manifest
 from etl_operator.manifests.common import Given
 from etl_operator.manifests.frontend import PORT as FRONTEND_PORT
 from etl_operator.manifests.service import PORT as SERVICE_PORT
@@ -24,7 +24,9 @@ def network_policies(given: Given) -> Iterator[Manifest]:
             "podSelector": {"matchLabels": OPERATOR},
         }
     ]
-    callers = {"from": [*frontend, *operator], "ports": _port(SERVICE_PORT)}
+    # Prometheus, where the platform has labelled its namespace so.
+    metrics = [{"namespaceSelector": {"matchLabels": METRICS}}]
+    callers = {"from": [*frontend, *operator, *metrics], "ports": _port(SERVICE_PORT)}
     yield _policy(given, "service", ingress=[callers], egress=[{}])
     yield _policy(given, "run", ingress=[], egress=[{}])
     if given.spec.frontend.enabled:
