@@ -23,3 +23,5 @@ LEADER = Gauge("etl_operator_leader", "1 in the replica that is at work, 0 in th
 WATCHING = Gauge("etl_operator_watching", "1 while a watch is on everything that is to be watched.")
 BUILD = Gauge("etl_operator_build_info", "1, with the version in its label.", ["version"])
 BUILD.labels(__version__).set(1)
+for _outcome in ("done", "failed"):
+    RECONCILES.labels(_outcome)  # 0 from the beginning, so that the first one is an increase
