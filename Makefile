@@ -93,7 +93,7 @@ lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPG
 
 .PHONY: generated
 generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, docs/openapi.json, the document's schema
-	$(bin)/python tools/generate.py
+	$(bin)/python -m tools.generate
 
 .PHONY: screenshots
 screenshots: $(venv)/dev.installed ## Take the README's pictures of the page anew, with Chromium

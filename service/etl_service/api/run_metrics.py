@@ -49,7 +49,7 @@ _GAUGES: Final = {
     "etl_table_rows": "Rows in the pipeline's table.",
     "etl_database_bytes": "Size of the database.",
     "etl_volume_size_bytes": "Size of the file system that holds the SQLite database.",
-    "etl_volume_free_bytes": "What the engine may still write to that file system.",
+    "etl_volume_free_bytes": "What the engine may still write to the file system that holds the SQLite database.",
 }
 _PIPELINE: Final = ("namespace", "pipeline")
 
