@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.registry import Collector
@@ -75,7 +75,7 @@ def _described(collectors: Iterable[Collector]) -> Iterator[Described]:
         for family in collector.describe() if hasattr(collector, "describe") else ():
             name = f"{family.name}_total" if family.type == "counter" else family.name
             if name.startswith("etl_"):
-                labels: tuple[str, ...] = getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", ())
+                labels: Any = getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", ())
                 yield Described(name, family.type, labels, family.documentation)
 
 
