@@ -13,15 +13,14 @@ import pytest
 from e2e.kube import BARE, SYSTEM, Kube, Pipeline, eventually
 from monitoring.discovery import Listing
 from monitoring.scraping import Prometheus, scraping
-from monitoring.shipped import program, queries
-
-pytestmark = pytest.mark.skipif(
-    program("prometheus") is None, reason="prometheus is not here; tools/prometheus downloads it"
-)
+from monitoring.shipped import DOCUMENT, ROOT, program, queries
+from project.test_documents import blocks
 
 
 @pytest.fixture
 def prometheus(cluster: Kube, tmp_path) -> Iterator[Prometheus]:
+    if program("prometheus") is None:
+        pytest.skip("prometheus is not here; tools/prometheus downloads it")
     with proxied(cluster) as api, scraping(api, SYSTEM, tmp_path) as prometheus:
         try:
             eventually(prometheus.is_ready, 30)
@@ -103,6 +102,25 @@ def test_a_pipeline_that_is_deleted_takes_its_series_along(kube: Kube, pipeline,
     kube("delete", "etlpipeline", "short")
 
     eventually(lambda: not prometheus.ask(series), 30)
+
+
+def test_the_commands_of_the_runbooks_work_when_pasted(cluster: Kube):
+    commands = "".join(block.commands for block in blocks(DOCUMENT.read_text()) if block.on_a_cluster)
+    cluster("create", "namespace", "monitoring")
+
+    session = subprocess.run(
+        ["bash", "-euxc", commands],
+        cwd=ROOT,
+        env={**os.environ, "KUBECONFIG": cluster.kubeconfig},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+    cluster("delete", "namespace", "monitoring", "--wait=false")
+    assert session.returncode == 0, session.stdout
+    assert "Traceback" not in session.stdout
 
 
 def filled_in(expression: str, namespace: str, pipeline: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import yaml
 
 from etl_operator.kinds import METRICS
-from monitoring.shipped import COMPONENT, ROOT, dashboard, monitors, panels
+from monitoring.shipped import COMPONENT, DOCUMENT, ROOT, dashboard, monitors, panels
 from operator_tests.cluster_state import State, resource
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -104,25 +105,36 @@ def test_runs_are_reached_by_nobody_all_the_same(children):
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 @pytest.mark.parametrize("base", ["config/default", "config/overlays/dev/operator", "config/overlays/prod/operator"])
 def test_it_goes_on_top_of_each_installation(base, tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/kustomization.yaml").write_text(
-        f"namespace: etlpipeline-system\nresources: [../{base}]\ncomponents: [../config/components/monitoring]\n"
-    )
+    component = "components: [../config/components/monitoring]"
 
-    rendered = subprocess.run(["kubectl", "kustomize", tmp_path / "mine"], capture_output=True, text=True, check=False)
+    made = rendered(tmp_path, f"namespace: etlpipeline-system\nresources: [../{base}]\n{component}\n")
 
-    assert rendered.returncode == 0, rendered.stderr
-    made = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(rendered.stdout)}
-    for kind, name in (
-        ("PodMonitor", "etl-operator"),
-        ("ServiceMonitor", "etl-services"),
-        ("PrometheusRule", "etlpipeline"),
-    ):
+    for kind, name in {"PodMonitor": "etl-operator", "ServiceMonitor": "etl-services"}.items():
         assert made[kind, name]["metadata"]["namespace"] == "etlpipeline-system"
     shown = made["ConfigMap", "etl-dashboard"]
     assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
     assert json.loads(shown["data"]["etlpipeline.json"]) == dashboard()
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_the_kustomization_of_the_documentation_does_what_it_says(tmp_path):
+    shown = re.search(r"^# mine/kustomization.yaml\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown
+
+    made = rendered(tmp_path, shown[1])
+
+    labelled = {kind for (kind, _), each in made.items() if "release" in each["metadata"].get("labels", {})}
+    assert labelled == {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
+
+
+def rendered(folder: Path, kustomization: str) -> dict[tuple[str, str], Any]:
+    """What a kustomization beside config/ makes, by kind and name."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    (folder / "mine").mkdir()
+    (folder / "mine/kustomization.yaml").write_text(kustomization)
+    made = subprocess.run(["kubectl", "kustomize", folder / "mine"], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(made.stdout)}
 
 
 def test_the_panels_of_the_dashboard_do_not_overlap_and_each_has_an_id():

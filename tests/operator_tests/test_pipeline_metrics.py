@@ -184,6 +184,15 @@ def test_a_change_is_in_the_next_answer(scraped):
     assert scraped.get("rows") == 97
 
 
+def test_a_pipeline_that_rests_is_not_read_again(scraped, monkeypatch):
+    scraped.see(made())
+    assert scraped.get("run_in_progress") == 0
+
+    monkeypatch.setattr(scraped.cache, "pipeline", None)
+
+    assert scraped.get("run_in_progress") == 0
+
+
 def test_looks_that_failed_are_counted_until_one_does_not(scraped):
     scraped.see(made())
 
