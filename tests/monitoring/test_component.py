@@ -13,7 +13,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from etl_operator.kinds import METRICS
+from etl_operator.kinds import METRICS_LABEL
 from monitoring.shipped import COMPONENT, DOCUMENT, ROOT, dashboard, monitors, panels
 from operator_tests.cluster_state import State, resource
 
@@ -91,7 +91,7 @@ def test_a_namespace_with_the_label_for_metrics_may_reach_operator_and_services(
 
     for policy in policies:
         callers = [caller for rule in policy["spec"]["ingress"] for caller in rule["from"]]
-        assert {"namespaceSelector": {"matchLabels": METRICS}} in callers
+        assert {"namespaceSelector": {"matchLabels": {METRICS_LABEL: "enabled"}}} in callers
 
 
 def test_runs_are_reached_by_nobody_all_the_same(children):
