@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,8 @@ import pytest
 import yaml
 
 from etl_operator.kinds import METRICS_LABEL
+from manifests.rendering import CONFIG, beside, kustomization, rendered, shown
+from manifests.test_rendered import OPERATORS
 from monitoring.shipped import COMPONENT, DOCUMENT, ROOT, dashboard, monitors, panels
 from operator_tests.cluster_state import State, resource
 
@@ -102,39 +103,38 @@ def test_runs_are_reached_by_nobody_all_the_same(children):
     assert policy["spec"]["ingress"] == []
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-@pytest.mark.parametrize("base", ["config/default", "config/overlays/dev/operator", "config/overlays/prod/operator"])
-def test_it_goes_on_top_of_each_installation(base, tmp_path):
-    component = "components: [../config/components/monitoring]"
+@pytest.mark.parametrize("base", OPERATORS, ids=shown)
+def test_it_goes_on_top_of_each_installation(base: Path, tmp_path: Path):
+    mine = kustomization(
+        tmp_path / "mine",
+        namespace="etlpipeline-system",
+        resources=[beside(tmp_path / "mine", base)],
+        components=[beside(tmp_path / "mine", COMPONENT)],
+    )
 
-    made = rendered(tmp_path, f"namespace: etlpipeline-system\nresources: [../{base}]\n{component}\n")
+    made = by_name(rendered(mine))
 
     for kind, name in {"PodMonitor": "etl-operator", "ServiceMonitor": "etl-services"}.items():
         assert made[kind, name]["metadata"]["namespace"] == "etlpipeline-system"
-    shown = made["ConfigMap", "etl-dashboard"]
-    assert shown["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert json.loads(shown["data"]["etlpipeline.json"]) == dashboard()
+    dashboards = made["ConfigMap", "etl-dashboard"]
+    assert dashboards["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert json.loads(dashboards["data"]["etlpipeline.json"]) == dashboard()
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_the_kustomization_of_the_documentation_does_what_it_says(tmp_path):
-    shown = re.search(r"^# mine/kustomization.yaml\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-    assert shown
+def test_the_kustomization_of_the_documentation_does_what_it_says(tmp_path: Path):
+    text = re.search(r"^# mine/kustomization.yaml\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert text
+    shutil.copytree(CONFIG, tmp_path / "config")
+    kustomization(tmp_path / "mine", **yaml.safe_load(text[1]))
 
-    made = rendered(tmp_path, shown[1])
+    made = by_name(rendered(tmp_path / "mine"))
 
     labelled = {kind for (kind, _), each in made.items() if "release" in each["metadata"].get("labels", {})}
     assert labelled == {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 
 
-def rendered(folder: Path, kustomization: str) -> dict[tuple[str, str], Any]:
-    """What a kustomization beside config/ makes, by kind and name."""
-    shutil.copytree(ROOT / "config", folder / "config")
-    (folder / "mine").mkdir()
-    (folder / "mine/kustomization.yaml").write_text(kustomization)
-    made = subprocess.run(["kubectl", "kustomize", folder / "mine"], capture_output=True, text=True, check=False)
-    assert made.returncode == 0, made.stderr
-    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(made.stdout)}
+def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
 def test_the_panels_of_the_dashboard_do_not_overlap_and_each_has_an_id():
