@@ -33,8 +33,8 @@ _GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "last_success_timestamp_seconds": ("When a run last succeeded.", ()),
     "success_due_timestamp_seconds": (
-        "When a newer run should have succeeded: at the first time of the schedule after the last success, plus "
-        "run.deadline. Not there without a schedule, or while suspended.",
+        "When a newer run should have succeeded: at the first time of the schedule after the last success, or after the "
+        "schedule was set or resumed, plus run.deadline. Not there without a schedule, or while suspended.",
         (),
     ),
     "next_schedule_timestamp_seconds": ("When the schedule begins a run next.", ()),
@@ -117,8 +117,8 @@ def _due(body: Object) -> float | None:
         schedule, run = Schedule.model_validate(spec["schedule"]), RunSpec.model_validate(spec.get("run") or {})
     except ValidationError:
         return None  # which makes the resource Stalled
-    since = _moment(status.get("lastSuccessTime")) or _moment(body["metadata"]["creationTimestamp"])
-    begins = next(next_times(schedule, since), None) if since else None
+    since = (status.get("lastSuccessTime"), status.get("scheduledSince"), body["metadata"]["creationTimestamp"])
+    begins = next(next_times(schedule, max(filter(None, map(_moment, since)))), None)
     return (begins + run.deadline).timestamp() if begins else None
 
 
@@ -134,9 +134,10 @@ def _seconds(time: str | None) -> float | None:
 def _moment(time: str | None) -> datetime | None:
     """A time of the status; None where it is none, which a service may have told."""
     try:
-        return datetime.fromisoformat(time) if time else None
+        moment = datetime.fromisoformat(time or "")
     except ValueError:
         return None
+    return moment if moment.tzinfo else None
 
 
 def _families() -> dict[str, GaugeMetricFamily]:

@@ -115,6 +115,19 @@ def test_a_success_is_due_after_the_next_time_of_the_schedule_and_the_deadline(s
     assert scraped.get("next_schedule_timestamp_seconds") == seconds("2026-03-02T03:00:00Z")
 
 
+def test_a_pipeline_that_is_resumed_is_given_until_its_next_time(scraped):
+    # given one that was suspended for months after its last success
+    posts = made({"schedule": NIGHTLY, "suspend": True}, created="2025-10-01T12:00:00Z")
+    posts.body["status"] = {"lastSuccessTime": "2025-10-02T03:00:05Z"}
+    posts.reconcile()
+
+    posts.body["spec"]["suspend"] = False
+    posts.reconcile()
+    scraped.see(posts)
+
+    assert scraped.get("success_due_timestamp_seconds") == seconds("2026-03-02T04:00:00Z")
+
+
 def test_a_first_success_is_due_too(scraped):
     scraped.see(made({"schedule": NIGHTLY}, created="2026-02-27T12:00:00Z"))
 
