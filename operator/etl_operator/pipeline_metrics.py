@@ -33,8 +33,8 @@ _GAUGES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     ),
     "last_success_timestamp_seconds": ("When a run last succeeded.", ()),
     "success_due_timestamp_seconds": (
-        "When a newer run should have succeeded: at the first time of the schedule after the last success, or after the "
-        "schedule was set or resumed, plus run.deadline. Not there without a schedule, or while suspended.",
+        "When a newer run should have succeeded: at the first time of the schedule after the last success, or after "
+        "it was set or resumed, plus run.deadline. Not there without a schedule, or while suspended.",
         (),
     ),
     "next_schedule_timestamp_seconds": ("When the schedule begins a run next.", ()),
