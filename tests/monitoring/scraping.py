@@ -107,6 +107,7 @@ def scrape_config(monitor: dict[str, Any], api: str, namespace: str, folder: Pat
             *(_keep(f"{of}_label_{name}", value) for name, value in spec["selector"]["matchLabels"].items()),
             _keep(port, endpoint["port"]),
             *(_copy(meta(source), label) for label, source in names.items()),
+            {"target_label": "endpoint", "replacement": endpoint["port"]},
             *map(_snake_case, endpoint.get("relabelings", ())),
             *_through_the_api_server(api, endpoint["path"]),
         ],
