@@ -92,7 +92,7 @@ lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPG
 	  -c requirements/operator.txt -o requirements/dev.txt
 
 .PHONY: generated
-generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, docs/openapi.json, the document's schema
+generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, schemas and references
 	$(bin)/python -m tools.generate
 
 .PHONY: screenshots

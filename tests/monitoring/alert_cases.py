@@ -98,6 +98,13 @@ CASES = [
         },
     ),
     Case(
+        "somebody has cancelled the last run",
+        {
+            'etl_pipeline_condition{P,condition="RunSucceeded",reason="Succeeded"}': "_x60",
+            'etl_pipeline_condition{P,condition="RunSucceeded",reason="Cancelled"}': 0,
+        },
+    ),
+    Case(
         "one in ten records was rejected",
         {'etl_pipeline_last_run_records{P,outcome="rejected"}': 10},
         "EtlPipelineRejecting",

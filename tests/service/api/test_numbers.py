@@ -192,6 +192,15 @@ class TestMetrics:
         assert found["etl_http_requests_total", "PUT", "/posts", "405"] == 1
         assert found["etl_http_request_duration_seconds_count", "GET", "/posts"] == 1
 
+    def test_nothing_of_a_request_is_told_but_its_route(self, make: Callable[..., InProcess], document: Path) -> None:
+        posts = make(document, api_token="canary-token")
+        headers = {"Authorization": "Bearer canary-token", "User-Agent": "canary-agent"}
+
+        posts.get("/etl/runs/canary-id?q=canary-query", headers=headers)
+        posts.ask("POST", "/canary-path", headers=headers, content=b"canary-body")
+
+        assert "canary" not in posts.get("/metrics").text
+
     def test_unknown_paths_and_methods_are_one_route(self, posts: InProcess) -> None:
         for number in range(5):
             posts.ask(f"METHOD{number}", f"/scan/{number}")
