@@ -54,7 +54,9 @@ def test_an_alert_says_how_bad_it_is_whose_and_what_to_do(alert):
 
     assert alert["labels"]["severity"] in ("critical", "warning")
     assert annotations["runbook"] == f"docs/monitoring.md#{alert['alert'].lower()}"
-    assert f"\n### {alert['alert']}\n" in DOCUMENT.read_text()
+    document, anchor = DOCUMENT.read_text(), alert["alert"].lower()
+    assert f"\n### {alert['alert']}\n" in document
+    assert f"\n| [{alert['alert']}](#{anchor}) | {alert['labels']['severity']} | " in document
     if "by (namespace, pipeline)" in alert["expr"]:
         assert {"$labels.namespace", "$labels.pipeline"} <= set(
             re.findall(r"\$labels\.\w+", annotations["description"])
