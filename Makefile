@@ -37,6 +37,7 @@ run: $(venv)/run.installed ## Load PIPELINE (the bundled sample unless named) an
 .PHONY: test
 test: $(venv)/dev.installed $(modules) ## Install what tests need, then run the linters and all tests
 	@tools/need chromium curl git sqlite3 || true
+	@tools/prometheus $(venv)/prometheus || true
 	@$(MAKE) lint
 	$(bin)/pytest
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from fastapi import FastAPI
 
 from etl_operator.crd import crd
 from etl_service.api.app import create_app
@@ -18,6 +20,7 @@ from etl_service.runs import World
 from etl_service.settings import Settings
 from etl_service.spec import json_schema, load_pipeline
 from tools import reference
+from tools.metrics_reference import metrics_reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -50,11 +53,23 @@ _YAML: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 100
 
 def openapi() -> dict[str, Any]:
     """The REST API as `etl serve pipelines/posts.yaml` describes it."""
+    with application() as app:
+        return openapi_document(app)
+
+
+def metrics() -> str:
+    with application() as app:
+        return metrics_reference(app.state.service)
+
+
+@contextmanager
+def application() -> Iterator[FastAPI]:
+    """What `etl serve pipelines/posts.yaml` serves, before a first run."""
     document = ROOT / "pipelines/posts.yaml"
     pipeline = load_pipeline(document)
     with TemporaryDirectory() as folder:
         store = open_store(pipeline.spec.load, Path(folder) / "etl.db")
-        return openapi_document(create_app(pipeline, document, store, Settings(), World()))
+        yield create_app(pipeline, document, store, Settings(), World())
 
 
 #: Files by name, with what makes their content: data, or the text of a document in Markdown.
@@ -64,6 +79,7 @@ GENERATED: dict[str, Callable[[], dict[str, Any] | str]] = {
     "docs/pipeline.schema.json": json_schema,
     "docs/reference/command-line.md": reference.command_line,
     "docs/reference/document.md": reference.document,
+    "docs/reference/metrics.md": metrics,
     "docs/reference/reasons.md": reference.reasons,
     "docs/reference/rest.md": lambda: reference.rest(openapi()),
     "docs/reference/settings.md": reference.environment,

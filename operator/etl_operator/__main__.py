@@ -8,6 +8,8 @@ import signal
 import sys
 from datetime import UTC, datetime
 
+from prometheus_client import REGISTRY
+
 from etl_operator import logs, probes
 from etl_operator.cluster import connect
 from etl_operator.lease import Lease
@@ -32,6 +34,7 @@ async def _run(settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     cluster = await connect()
     operator = Operator(cluster, settings, _now)
+    REGISTRY.register(operator.pipeline_metrics)
     try:
         async with probes.serving(
             settings.port,

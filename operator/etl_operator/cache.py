@@ -94,6 +94,10 @@ class Cache:
     def pipeline(self, key: Key) -> Object | None:
         return self.get(key, Ref(KIND, key.name))
 
+    def version(self, key: Key) -> int:
+        """Of the pipeline as it is here."""
+        return self._versions[key, Ref(KIND, key.name)]
+
     def get(self, key: Key, ref: Ref) -> Object | None:
         """One object of a pipeline; the others are not looked at."""
         text = self._objects.get(key, {}).get(ref)

@@ -173,7 +173,9 @@ class Cluster:
             )
             text = await answer.read()
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
+            metrics.API_REQUESTS.labels(method, "0").inc()
             raise ApiError(0, "Unreachable", f"the API server cannot be reached: {error}") from error
+        metrics.API_REQUESTS.labels(method, str(answer.status)).inc()
         if answer.status >= 300:
             raise _error(answer.status, text)
         said: Mapping[str, Any] = json.loads(text)

@@ -16,6 +16,7 @@ from etl_operator.cluster import ApiError, Cluster
 from etl_operator.history import ask_services
 from etl_operator.kinds import KINDS, Key, ref_of
 from etl_operator.observed import Object
+from etl_operator.pipeline_metrics import PipelineMetrics
 from etl_operator.queue import Queue
 from etl_operator.reconcile import Reconciler
 from etl_operator.settings import Settings
@@ -41,6 +42,8 @@ class Operator:
         self._reconcile = Reconciler(cluster, self._cache, settings, clock)
         self._begun_anew = asyncio.Event()
         metrics.PIPELINES.set_function(lambda: len(self._cache.pipelines()))
+        metrics.WATCHING.set_function(lambda: self.is_watching)
+        self.pipeline_metrics = PipelineMetrics(self._cache, self._queue.failures)
         self.is_ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -49,6 +52,7 @@ class Operator:
         Raises:
             Exception: a watch has ended that should not have.
         """
+        metrics.LEADER.set(1)
         listing, told = asyncio.create_task(self._list_at_first()), asyncio.create_task(stop.wait())
         await asyncio.wait([listing, told], return_when=asyncio.FIRST_COMPLETED)
         told.cancel()
@@ -74,6 +78,7 @@ class Operator:
             )
         finally:
             self.is_ready = False
+            metrics.LEADER.set(0)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

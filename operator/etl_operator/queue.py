@@ -55,6 +55,10 @@ class Queue(Generic[K]):
         if key in self._wanted:
             self._put(key)
 
+    def failures(self, key: K) -> int:
+        """How often in a row it has failed."""
+        return self._failures.get(key, 0)
+
     def _put(self, key: K) -> None:
         (self._slow if key in self._failures else self._quick).put_nowait(key)
         self._count()

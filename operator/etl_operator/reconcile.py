@@ -108,7 +108,7 @@ class Reconciler:
         self._cache.put(written)
         for type_, reason, message in told:
             _log.info("%s: %s", reason, message, extra={"pipeline": str(resource.key)})
-            if reason.startswith("Run") and reason != "RunStarted":
+            if reason.startswith("Run") and reason not in ("RunStarted", "RunRefused"):
                 metrics.RUNS.labels(reason.removeprefix("Run")).inc()
             await self._cluster.tell(resource.body, type_, reason, message, now)
 

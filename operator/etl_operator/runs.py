@@ -20,7 +20,7 @@ _RESULTS = {
     "cancelled": "Cancelled",
     "running": "Interrupted",  # its last words were said before it ended
 }
-_COUNTS = ("fetched", "inserted", "updated", "unchanged", "rejected", "skipped", "deleted")
+COUNTS = ("fetched", "inserted", "updated", "unchanged", "rejected", "skipped", "deleted")
 
 
 def recent_runs(resource: Resource, observed: Observed, now: str) -> list[Record]:
@@ -135,7 +135,7 @@ def _reported(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if run := report.get("run"):
         yield "id", run["id"]
         yield "result", _RESULTS[run["status"]]
-        yield from ((name, run.get("counts", {}).get(name, 0)) for name in _COUNTS)
+        yield from ((name, run.get("counts", {}).get(name, 0)) for name in COUNTS)
         yield from ((name, run[name]) for name in ("reason", "message") if run.get(name))
         return
     refusal = report["refusal"]

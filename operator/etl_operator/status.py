@@ -53,6 +53,9 @@ def status_of(
             status["rows"] = rows
     if next_time := _next_time(resource, now):
         status["nextScheduleTime"] = next_time
+        # A pipeline that was suspended owes no success of that time.
+        if since := before.get("scheduledSince") if "nextScheduleTime" in before else time_of(now):
+            status["scheduledSince"] = since
     if volume := _volume(resource, observed):
         status["storage"] = volume
     status["conditions"] = _conditions(resource, observed, plan, outcome, runs, time_of(now))

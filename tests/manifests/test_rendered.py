@@ -42,6 +42,7 @@ def test_no_field_of_kustomize_is_deprecated(path: Path):
     assert fields <= {"apiVersion", "kind", "namespace"} | {
         "resources",
         "components",
+        "configMapGenerator",
         "configurations",
         "images",
         "labels",

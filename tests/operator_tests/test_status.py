@@ -9,7 +9,8 @@ import pytest
 
 from etl_operator.kinds import Ref, ref_of
 from etl_operator.plan import Outcome
-from operator_tests.cluster_state import State, resource
+from etl_operator.status import time_of
+from operator_tests.cluster_state import NOW, State, resource
 
 REPORT = {
     "run": {"id": "r-1", "status": "succeeded", "counts": {"fetched": 100, "inserted": 97, "rejected": 3}},
@@ -216,6 +217,20 @@ def test_the_next_run_of_the_schedule_is_told_in_utc(posts):
 
     assert "nextScheduleTime" not in posts.status
     assert condition(posts, "Suspended")["status"] == "True"
+
+
+def test_since_when_the_schedule_begins_runs_is_told_until_it_is_suspended(posts):
+    posts.body["spec"]["schedule"] = {"cron": "@daily"}
+    posts.reconcile()
+    assert posts.status["scheduledSince"] == time_of(NOW)
+    posts.status["scheduledSince"] = "2026-01-01T00:00:00Z"
+    posts.reconcile()
+    assert posts.status["scheduledSince"] == "2026-01-01T00:00:00Z"
+
+    posts.body["spec"]["suspend"] = True
+    posts.reconcile()
+
+    assert "scheduledSince" not in posts.status
 
 
 def test_trouble_is_told_once_and_so_is_its_end(posts):

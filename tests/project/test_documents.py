@@ -44,6 +44,9 @@ ELSEWHERE = {
     "ETL_PIPELINE=pipelines/sample-api.yaml docker compose --profile sample-api up --build": "images/test_compose.py",
     "make kind-up": "e2e/conftest.py makes its cluster as this does",
     "make kind-down": "e2e/conftest.py removes its cluster as this does",
+    """kubectl patch etl posts --type merge --patch '{"spec": {"storage": {"size": "10Gi"}}}'""": "needs a class that "
+    "can grow volumes",
+    "kubectl exec deployment/posts-service -- etl replay": "needs rejected records; service/cli has some",
     "kubectl delete etlpipelines --all --all-namespaces": "test_pipelines.py deletes, and leaves a retained volume",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
     "kubectl delete -k .": "would end the cluster that other tests need",

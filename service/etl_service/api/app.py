@@ -19,6 +19,7 @@ from etl_service.api.guard import Guard, SecurityHeaders
 from etl_service.api.launch import Launcher
 from etl_service.api.page import page_routes
 from etl_service.api.problems import Unexpected, handle_problems
+from etl_service.api.run_metrics import RunMetrics
 from etl_service.api.service import Service
 from etl_service.api.watch import watch
 from etl_service.load.store import Store
@@ -61,7 +62,7 @@ def create_app(pipeline: EtlPipeline, document: Path, store: Store, settings: Se
         ],
     )
     app.state.service = service
-    service.registry.register(metrics.RunMetrics(service))
+    service.registry.register(RunMetrics(service))
     handle_problems(app)
     # In the order in which they are looked through: what is asked most comes first.
     app.router.routes += tables.table_routes(pipeline)

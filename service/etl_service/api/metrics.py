@@ -1,11 +1,9 @@
-"""Metrics for Prometheus: of runs, read from the store when they are asked for, and of the service's own requests."""
+"""Metrics for Prometheus: those of the service's own requests, and all of them over HTTP."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from datetime import datetime
 from functools import cache
 
 from fastapi import APIRouter
@@ -14,33 +12,25 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from etl_service import __version__
 from etl_service.api.documented import problems
-from etl_service.api.service import Service, Serving
+from etl_service.api.service import Serving
+
+disable_created_metrics()  # they would be as many again, and nobody asks for them
 
 router = APIRouter(tags=["health"])
 
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 _access = logging.getLogger("etl_service.access")
-
-#: The store's totals: their name there, here, their label, and what they are.
-_TOTALS = (
-    ("runs", "etl_runs", "status", "Runs that ended"),
-    ("records", "etl_records", "outcome", "Records by what became of them; fetched is their sum, without deleted"),
-    ("seconds", "etl_phase_seconds", "phase", "Time spent by phase; phases overlap"),
-    ("requests", "etl_source_requests", "status", "Requests to the source, by HTTP status"),
-    ("pages", "etl_source_pages", None, "Pages read from the source"),
-    ("bytes", "etl_source_bytes", None, "Bytes of bodies read from the source, decompressed"),
-    ("retries", "etl_source_retries", None, "Requests to the source that were made again"),
-)
 
 
 @router.get(
@@ -51,38 +41,6 @@ _TOTALS = (
 )
 async def metrics(service: Serving) -> Response:
     return Response(await service.aside(generate_latest, service.registry), media_type=CONTENT_TYPE_LATEST)
-
-
-class RunMetrics(Collector):
-    """Runs happen in other processes: their sums are in the store."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def collect(self) -> Iterator[Metric]:
-        service, pipeline = self._service, self._service.pipeline.full_name
-        totals = service.store.totals(pipeline)
-        for name, metric, label, meaning in _TOTALS:
-            labels = ["pipeline", label] if label else ["pipeline"]
-            family = CounterMetricFamily(metric, f"{meaning}.", labels=labels)
-            for (total, value), amount in totals.items():
-                if total == name:
-                    family.add_metric([pipeline, value] if label else [pipeline], amount)
-            yield family
-        succeeded = service.store.last(pipeline, "succeeded")
-        if succeeded and succeeded.ended_at:
-            ended = datetime.fromisoformat(succeeded.ended_at).timestamp()
-            yield self._gauge("etl_last_success_timestamp_seconds", "When a run last succeeded.", ended)
-        if counted := service.counting(succeeded):
-            yield self._gauge("etl_table_rows", "Rows in the pipeline's table.", counted.stats.rows)
-            yield self._gauge("etl_database_bytes", "Size of the database.", counted.stats.bytes)
-        running = service.store.running(pipeline) is not None
-        yield self._gauge("etl_run_in_progress", "1 while a run is under way.", float(running))
-
-    def _gauge(self, name: str, meaning: str, value: float) -> Metric:
-        gauge = GaugeMetricFamily(name, meaning, labels=["pipeline"])
-        gauge.add_metric([self._service.pipeline.full_name], value)
-        return gauge
 
 
 class HttpMetrics:
@@ -149,4 +107,6 @@ def _log_access(scope: Scope, status: int, seconds: float) -> None:
 def make_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
+    build = Gauge("etl_build_info", "1, with the version in its label.", ["version"], registry=registry)
+    build.labels(__version__).set(1)
     return registry

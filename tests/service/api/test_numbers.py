@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from etl_service import runs
 from etl_service.load.errors import DatabaseUnavailable
 from etl_service.runs import World
 
@@ -118,21 +121,63 @@ class TestMetrics:
 
         found = samples(posts)
 
-        assert found["etl_runs_total", "default/posts", "succeeded"] == 2
-        assert found["etl_records_total", "default/posts", "inserted"] == 97
-        assert found["etl_records_total", "default/posts", "unchanged"] == 97
-        assert found["etl_records_total", "default/posts", "rejected"] == 6
-        assert found["etl_phase_seconds_total", "default/posts", "load"] > 0
-        assert found["etl_source_pages_total", "default/posts"] == 2
-        assert found["etl_table_rows", "default/posts"] == 97
-        assert found["etl_run_in_progress", "default/posts"] == 0
-        assert abs(found["etl_last_success_timestamp_seconds", "default/posts"] - datetime.now(UTC).timestamp()) < 60
+        assert found["etl_runs_total", "default", "posts", "succeeded"] == 2
+        assert found["etl_records_total", "default", "posts", "inserted"] == 97
+        assert found["etl_records_total", "default", "posts", "unchanged"] == 97
+        assert found["etl_records_total", "default", "posts", "rejected"] == 6
+        assert found["etl_phase_seconds_total", "default", "posts", "load"] > 0
+        assert found["etl_source_pages_total", "default", "posts"] == 2
+        assert found["etl_table_rows", "default", "posts"] == 97
+        assert found["etl_run_in_progress", "default", "posts"] == 0
+        assert abs(found["etl_last_success_timestamp_seconds", "default", "posts"] - datetime.now(UTC).timestamp()) < 60
+
+    def test_the_last_run_is_told_however_it_ended(
+        self, make: Callable[..., InProcess], document: Path, tmp_path: Path
+    ) -> None:
+        # given a run that succeeds, and an hour later one that does not, each as long as a clock takes for it
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+
+        def clock() -> datetime:
+            nonlocal now
+            now += timedelta(seconds=1)
+            return now
+
+        posts = make(document, world=World(base=tmp_path, clock=clock))
+        posts.run()
+        succeeded = samples(posts)["etl_last_success_timestamp_seconds", "default", "posts"]
+        now += timedelta(hours=1)
+        document.write_text(POSTS.replace("transform:", "transform:\n    onError: fail"))
+        failing = make(document, world=World(base=tmp_path, clock=clock))
+        failed = asyncio.run(runs.run(failing.pipeline, failing.store, trigger="cli", world=failing.service.world))
+        assert failed.status == "failed", failed.message
+
+        # when
+        found = samples(failing)
+
+        # then
+        assert found["etl_last_success_timestamp_seconds", "default", "posts"] == succeeded
+        assert found["etl_last_run_end_timestamp_seconds", "default", "posts"] >= succeeded + 3600
+        assert 0 < found["etl_last_run_duration_seconds", "default", "posts"] < 60
+        assert found["etl_runs_total", "default", "posts", "failed"] == 1
+
+    def test_the_volume_is_told_as_the_system_has_it(self, posts: InProcess, tmp_path: Path) -> None:
+        found, volume = samples(posts), shutil.disk_usage(tmp_path)
+
+        assert found["etl_volume_size_bytes", "default", "posts"] == volume.total
+        assert found["etl_volume_free_bytes", "default", "posts"] == pytest.approx(volume.free, rel=0.1)
+
+    def test_what_has_not_happened_yet_is_0_so_that_its_first_time_is_an_increase(self, empty: InProcess) -> None:
+        found = samples(empty)
+
+        assert found["etl_runs_total", "default", "posts", "failed"] == 0
+        assert found["etl_records_total", "default", "posts", "rejected"] == 0
+        assert found["etl_source_retries_total", "default", "posts"] == 0
 
     def test_before_the_first_run_there_is_no_last_success(self, empty: InProcess) -> None:
         found = samples(empty)
 
-        assert ("etl_last_success_timestamp_seconds", "default/posts") not in found
-        assert found["etl_run_in_progress", "default/posts"] == 0
+        assert ("etl_last_success_timestamp_seconds", "default", "posts") not in found
+        assert found["etl_run_in_progress", "default", "posts"] == 0
 
     def test_requests_are_counted_under_their_routes_template(self, posts: InProcess) -> None:
         posts.get("/etl/runs/one")
@@ -146,6 +191,15 @@ class TestMetrics:
         assert found["etl_http_requests_total", "GET", "/posts", "200"] == 1
         assert found["etl_http_requests_total", "PUT", "/posts", "405"] == 1
         assert found["etl_http_request_duration_seconds_count", "GET", "/posts"] == 1
+
+    def test_nothing_of_a_request_is_told_but_its_route(self, make: Callable[..., InProcess], document: Path) -> None:
+        posts = make(document, api_token="canary-token")
+        headers = {"Authorization": "Bearer canary-token", "User-Agent": "canary-agent"}
+
+        posts.get("/etl/runs/canary-id?q=canary-query", headers=headers)
+        posts.ask("POST", "/canary-path", headers=headers, content=b"canary-body")
+
+        assert "canary" not in posts.get("/metrics").text
 
     def test_unknown_paths_and_methods_are_one_route(self, posts: InProcess) -> None:
         for number in range(5):
