@@ -70,6 +70,9 @@ class Block:
 #: The documents of pipelines that documents show.
 PIPELINE = re.compile(r"^```yaml\n(?P<text>apiVersion: etlpipeline.dev.*?)^```$", re.MULTILINE | re.DOTALL)
 
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+
 MISSING = [command for command in ("bash", "curl", "git", "make", "sqlite3") if shutil.which(command) is None]
 
 
@@ -111,17 +114,37 @@ def test_a_pipeline_that_a_document_shows_is_one(text, tmp_path):
     assert load_pipeline(document).kind == "EtlPipeline"
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_link_within_the_project_leads_somewhere(document):
+    for target in LINK.findall(document.read_text()):
+        file, _, heading = target.partition("#")
+        there = (document.parent / file).resolve() if file else document
+
+        assert there.exists(), target
+        assert not heading or heading in {anchor(line) for line in HEADING.findall(there.read_text())}, target
+
+
+def anchor(heading):
+    """By which GitHub knows a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, jsonplaceholder):
-    """What a fresh clone of the working tree holds; its pipelines read jsonplaceholder on this machine."""
-    folder = tmp_path_factory.mktemp("clone")
+    """A fresh clone, whose pipelines read jsonplaceholder on this machine."""
+    folder = fresh_clone(tmp_path_factory.mktemp("clone"))
+    for pipeline in folder.glob("pipelines/*.yaml"):
+        pipeline.write_text(pipeline.read_text().replace("https://jsonplaceholder.typicode.com", jsonplaceholder))
+    return folder
+
+
+def fresh_clone(folder):
+    """What a fresh clone of the working tree holds, in the folder."""
     files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
     for name in filter(None, files.decode().split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    for pipeline in folder.glob("pipelines/*.yaml"):
-        pipeline.write_text(pipeline.read_text().replace("https://jsonplaceholder.typicode.com", jsonplaceholder))
     return folder
 
 
