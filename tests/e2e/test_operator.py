@@ -10,6 +10,7 @@ from pathlib import Path
 
 from e2e.conftest import document
 from e2e.kube import BARE, SYSTEM, Kube, Pipeline
+from e2e.rights import may, said
 from images.engine import ROOT
 
 
@@ -46,7 +47,7 @@ def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster
         "components": [os.path.relpath(ROOT / "config/components/namespaced", tmp_path)],
     }
     (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
-    system("delete", "clusterrolebinding", "etl-operator")
+    system("delete", "clusterrolebinding/etl-operator", "clusterrole/etl-operator")
     system("apply", "--server-side", "--kustomize", str(tmp_path))
     try:
         system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
@@ -55,9 +56,18 @@ def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster
 
         assert Pipeline(system, "posts").ended("one")["result"] == "Succeeded"
         assert "conditions" not in elsewhere.status
+        assert may(cluster, SYSTEM) == said("In every namespace") | said("In its own namespace")
+        assert may(cluster, "default") == set()
     finally:
         system.tried("delete", "etlpipeline", "posts")
-        system("apply", "--server-side", "--kustomize", str(ROOT))
-        system("delete", "rolebinding", "etl-operator-pipelines")
+        system("apply", "--server-side", "--kustomize", str(ROOT / "config/overlays/dev/operator"))
+        system("delete", "rolebinding/etl-operator", "role/etl-operator")
         system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
     assert elsewhere.ended("one")["result"] == "Succeeded"
+
+
+def test_what_the_operator_may_is_what_reviewers_read(cluster: Kube):
+    everywhere, at_home = may(cluster, "default"), may(cluster, SYSTEM)
+
+    assert everywhere == said("In every namespace")
+    assert at_home - everywhere == said("In its own namespace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from e2e.kube import SYSTEM, Kube, Pipeline, eventually
 from e2e.schemas import LOCATION, write_schemas
@@ -22,16 +24,27 @@ OVERLAYS = CONFIG / "overlays"
 LABELS = ("app.kubernetes.io/part-of=etlpipeline", "app.kubernetes.io/name=etlpipeline", "etlpipeline.dev/pipeline")
 
 
+def kubectl(cluster: Kube, command: str, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """A command for all of a kustomization, in the one namespace that its objects have."""
+    there = {one["metadata"].get("namespace", "default") for one in rendered(path)} - {"default"} or {"default"}
+    return cluster.within(*there).tried(command, "--kustomize", str(path), *options)
+
+
 def apply(cluster: Kube, path: Path) -> None:
     """Nothing that the server says of it is a warning."""
-    done = cluster.tried("apply", "--server-side", "--validate=strict", "--kustomize", str(path))
+    done = kubectl(cluster, "apply", path, "--server-side", "--validate=strict")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
+def delete(cluster: Kube, path: Path) -> None:
+    done = kubectl(cluster, "delete", path)
+    assert done.returncode == 0, done.stderr
 
 
 def remove(cluster: Kube, *paths: Path) -> None:
     """Whether they are there or not, and their definition with them."""
     for path in paths:
-        cluster.tried("delete", "--ignore-not-found", "--kustomize", str(path))
+        kubectl(cluster, "delete", path, "--ignore-not-found")
 
 
 def settle(cluster: Kube) -> None:
@@ -75,6 +88,7 @@ def prod(cluster: Kube, namespaces: None, tmp_path_factory: pytest.TempPathFacto
         resources=[beside(pipelines, OVERLAYS / "prod/pipelines")],
         patches=[{"patch": json.dumps(_READING_THE_SAMPLE)}],
     )
+    remove(cluster, OVERLAYS / "dev/pipelines", OVERLAYS / "dev/operator")
     paths = [OVERLAYS / "prod/namespace", operator, pipelines]
     for path in paths:
         apply(cluster, path)
@@ -136,25 +150,27 @@ def test_every_object_is_as_its_schema_says(path: Path, schemas: Path):
 
 
 def test_a_field_that_no_schema_has_is_noticed(schemas: Path):
-    text = rendered_text(CONFIG / "samples")
+    for misspelt in ({"replica": 2}, {"replicas": "two"}):
+        service, deployment, pipeline = copy.deepcopy(rendered(CONFIG / "samples"))
+        deployment["spec"] |= misspelt
+        pipeline["spec"]["load"]["tabel"] = "posts"
 
-    for field in ("replica: 1, selector:", "selector:"):
-        said = judged(text.replace("  selector:\n    matchLabels:", f"  {field}\n    matchLabel:"), schemas)
-        assert (said["summary"]["invalid"], said["summary"]["skipped"]) == (1, 0)
-    assert judged(text.replace("    table: posts", "    tabel: posts"), schemas)["summary"]["invalid"] == 1
+        said = judged(yaml.safe_dump_all([service, deployment, pipeline]), schemas)
+
+        assert said["summary"] == {"valid": 1, "invalid": 2, "errors": 0, "skipped": 0}
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=shown)
 def test_the_server_would_take_it_without_a_warning(path: Path, cluster: Kube, namespaces: None):
     options = ["--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
 
-    done = cluster.tried("apply", *options, "--kustomize", str(path))
+    done = kubectl(cluster, "apply", path, *options)
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def versions(cluster: Kube, path: Path) -> dict[str, tuple[str, int]]:
-    found = json.loads(cluster("get", "--kustomize", str(path), "--output", "json"))
+    found = json.loads(kubectl(cluster, "get", path, "--output", "json").stdout)
     return {
         f"{one['kind']} {one['metadata']['name']}": (
             one["metadata"]["resourceVersion"],
@@ -172,7 +188,7 @@ def test_what_is_applied_again_changes_nothing(environment: str, cluster: Kube, 
         apply(cluster, path)
 
         assert versions(cluster, path) == before
-        differing = cluster.tried("diff", "--server-side", "--kustomize", str(path))
+        differing = kubectl(cluster, "diff", path, "--server-side")
         assert (differing.returncode, differing.stdout) == (0, "")
 
 
@@ -236,28 +252,28 @@ def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube,
     namespace, operator, pipelines = prod
     assert {"Deployment etlpipeline-system/etl-operator", "Deployment etl-prod/posts-service"} <= ours(cluster)
 
-    cluster("delete", "--kustomize", str(pipelines))
-    cluster("delete", "--kustomize", str(operator))
+    delete(cluster, pipelines)
+    delete(cluster, operator)
 
     kept = {"Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny"}
     eventually(lambda: {one for one in ours(cluster) if not is_data(one)} == kept, 120)
     data = {one for one in ours(cluster) if is_data(one)}
     assert "PersistentVolumeClaim etl-prod/posts-data" in data
     assert "PersistentVolumeClaim etl-dev/posts-data" not in data
-    cluster("delete", "--kustomize", str(namespace))
-    cluster("delete", "--kustomize", str(OVERLAYS / "dev/namespace"))
+    delete(cluster, namespace)
+    delete(cluster, OVERLAYS / "dev/namespace")
     assert ours(cluster) == {one for one in data if "/posts-data" in one and "etl-prod" not in one}
 
 
 def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(cluster: Kube, prod: list[Path]):
     remove(cluster, *reversed(prod[1:]))
 
-    first = cluster.tried("apply", "--kustomize", str(ROOT))
+    first = kubectl(cluster, "apply", ROOT)
     settle(cluster)
-    again = cluster.tried("apply", "--kustomize", str(ROOT))
+    again = kubectl(cluster, "apply", ROOT)
     apply(cluster, CONFIG / "samples")
     Pipeline(cluster, "posts").ready()
-    cluster("delete", "--kustomize", str(ROOT))
+    delete(cluster, ROOT)
 
     assert (first.returncode, first.stderr, again.stderr) == (0, "", "")
     assert all(line.endswith(" unchanged") for line in again.stdout.splitlines())

@@ -1,4 +1,4 @@
-"""What the operator may do, by its rules; what the API server makes of them is in e2e/test_rights.py."""
+"""What the operator may do, by its rules; what the API server makes of them is in e2e/test_operator.py."""
 
 from __future__ import annotations
 
