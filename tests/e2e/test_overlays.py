@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -244,29 +245,39 @@ def ours(cluster: Kube) -> set[str]:
     return found
 
 
-def is_data(one: str) -> bool:
-    return one.startswith("PersistentVolumeClaim ")
+def data(cluster: Kube) -> set[str]:
+    return {one for one in ours(cluster) if one.startswith("PersistentVolumeClaim ")}
 
 
-def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube, prod: list[Path], tmp_path: Path):
+def are_left(cluster: Kube, *kept: str) -> None:
+    """Wait until there is no more than that, and data: owners go first, and what they own soon after."""
+
+    def others() -> set[str]:
+        return ours(cluster) - data(cluster)
+
+    with suppress(AssertionError):
+        eventually(lambda: others() <= set(kept), 120)
+    assert others() == set(kept)
+
+
+def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube, prod: list[Path]):
     namespace, operator, pipelines = prod
     assert {"Deployment etlpipeline-system/etl-operator", "Deployment etl-prod/posts-service"} <= ours(cluster)
 
     delete(cluster, pipelines)
     delete(cluster, operator)
 
-    kept = {"Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny"}
-    eventually(lambda: {one for one in ours(cluster) if not is_data(one)} == kept, 120)
-    data = {one for one in ours(cluster) if is_data(one)}
-    assert "PersistentVolumeClaim etl-prod/posts-data" in data
-    assert "PersistentVolumeClaim etl-dev/posts-data" not in data
+    are_left(cluster, "Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny")
+    # That of dev went with its pipeline.
+    assert {one for one in data(cluster) if " etl-" in one} == {"PersistentVolumeClaim etl-prod/posts-data"}
     delete(cluster, namespace)
     delete(cluster, OVERLAYS / "dev/namespace")
-    assert ours(cluster) == {one for one in data if "/posts-data" in one and "etl-prod" not in one}
+    are_left(cluster)
+    assert not any(" etl-" in one for one in data(cluster))
 
 
 def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(cluster: Kube, prod: list[Path]):
-    remove(cluster, *reversed(prod[1:]))
+    remove(cluster, *reversed(prod))
 
     first = kubectl(cluster, "apply", ROOT)
     settle(cluster)
@@ -277,5 +288,5 @@ def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(
 
     assert (first.returncode, first.stderr, again.stderr) == (0, "", "")
     assert all(line.endswith(" unchanged") for line in again.stdout.splitlines())
-    eventually(lambda: all(is_data(one) or "/etl-" in one for one in ours(cluster)), 120)
-    assert "PersistentVolumeClaim default/posts-data" in ours(cluster)
+    are_left(cluster)
+    assert "PersistentVolumeClaim default/posts-data" in data(cluster)
