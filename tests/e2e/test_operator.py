@@ -12,6 +12,7 @@ from e2e.conftest import document
 from e2e.kube import BARE, SYSTEM, Kube, Pipeline
 from e2e.rights import may, said
 from images.engine import ROOT
+from manifests.rendering import CONFIG, beside, kustomization
 
 
 def test_of_two_operators_one_works_and_the_other_takes_over(pipeline: Callable[..., Pipeline], cluster: Kube):
@@ -71,3 +72,13 @@ def test_what_the_operator_may_is_what_reviewers_read(cluster: Kube):
 
     assert everywhere == said("In every namespace")
     assert at_home - everywhere == said("In its own namespace")
+
+
+def test_who_administers_a_namespace_installs_an_operator_in_it(kube: Kube, tmp_path: Path):
+    kustomization(tmp_path, namespace=kube.namespace, resources=[beside(tmp_path, CONFIG / "namespaced")])
+    kube("create", "rolebinding", "ann", "--clusterrole=admin", "--user=ann")
+
+    kube("apply", "--server-side", "--as=ann", "--kustomize", str(tmp_path))
+
+    kube("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+    kube("delete", "--as=ann", "--kustomize", str(tmp_path))

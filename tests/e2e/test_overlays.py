@@ -14,15 +14,19 @@ from typing import Any
 import pytest
 import yaml
 
-from e2e.kube import SYSTEM, Kube, Pipeline, eventually
+from e2e.conftest import document
+from e2e.kube import BARE, SYSTEM, Kube, Pipeline, eventually
 from e2e.schemas import LOCATION, write_schemas
 from images.engine import ROOT
-from manifests.rendering import CONFIG, KUSTOMIZATIONS, beside, kustomization, rendered, rendered_text, shown
+from manifests.rendering import CONFIG, KUSTOMIZATIONS, beside, kustomization, of_kind, rendered, rendered_text, shown
 from manifests.who_may import pod, surprises
 
 OVERLAYS = CONFIG / "overlays"
 #: The labels by which everything of ours is found.
 LABELS = ("app.kubernetes.io/part-of=etlpipeline", "app.kubernetes.io/name=etlpipeline", "etlpipeline.dev/pipeline")
+#: What a pipeline owns is deleted by the garbage collector. It learns of a new CRD within half a minute, and must have
+#: heard of the pipeline before the CRD is gone: this waits for it.
+FOREGROUND = "--cascade=foreground"
 
 
 def kubectl(cluster: Kube, command: str, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -37,21 +41,28 @@ def apply(cluster: Kube, path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
-def delete(cluster: Kube, path: Path) -> None:
-    done = kubectl(cluster, "delete", path)
+def delete(cluster: Kube, path: Path, *options: str) -> None:
+    done = kubectl(cluster, "delete", path, *options)
     assert done.returncode == 0, done.stderr
 
 
 def remove(cluster: Kube, *paths: Path) -> None:
     """Whether they are there or not, and their definition with them."""
     for path in paths:
-        kubectl(cluster, "delete", path, "--ignore-not-found")
+        kubectl(cluster, "delete", path, "--ignore-not-found", FOREGROUND)
 
 
-def settle(cluster: Kube) -> None:
-    """Wait until the operator is there in as many as are wanted."""
+def await_operator(cluster: Kube) -> None:
     cluster("wait", "--for=condition=Established", "crd/etlpipelines.etlpipeline.dev", "--timeout=60s")
     cluster.within(SYSTEM)("rollout", "status", "deployment/etl-operator", "--timeout=120s")
+
+
+def install(cluster: Kube, *paths: Path) -> None:
+    """One after the other, pipelines once there is an operator."""
+    for path in paths:
+        apply(cluster, path)
+        if any(of_kind("CustomResourceDefinition", rendered(path))):
+            await_operator(cluster)
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +77,7 @@ def namespaces(cluster: Kube) -> Iterator[None]:
 def dev(cluster: Kube, namespaces: None) -> list[Path]:
     """The overlays of dev, installed."""
     paths = [OVERLAYS / "dev" / part for part in ("namespace", "operator", "pipelines")]
-    for path in paths:
-        apply(cluster, path)
-    settle(cluster)
+    install(cluster, *paths)
     Pipeline(cluster.within("etl-dev"), "posts").ready()
     return paths
 
@@ -91,16 +100,12 @@ def prod(cluster: Kube, namespaces: None, tmp_path_factory: pytest.TempPathFacto
     )
     remove(cluster, OVERLAYS / "dev/pipelines", OVERLAYS / "dev/operator")
     paths = [OVERLAYS / "prod/namespace", operator, pipelines]
-    for path in paths:
-        apply(cluster, path)
-    settle(cluster)
+    install(cluster, *paths)
     Pipeline(cluster.within("etl-prod"), "posts").ready()
     yield paths
     # As `tools/kind-up` leaves it, for what comes after.
     remove(cluster, pipelines, operator)
-    apply(cluster, OVERLAYS / "dev/operator")
-    settle(cluster)
-    apply(cluster, CONFIG / "samples")
+    install(cluster, OVERLAYS / "dev/operator", CONFIG / "samples")
     Pipeline(cluster, "posts").ready()
 
 
@@ -264,7 +269,7 @@ def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube,
     namespace, operator, pipelines = prod
     assert {"Deployment etlpipeline-system/etl-operator", "Deployment etl-prod/posts-service"} <= ours(cluster)
 
-    delete(cluster, pipelines)
+    delete(cluster, pipelines, FOREGROUND)
     delete(cluster, operator)
 
     are_left(cluster, "Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny")
@@ -280,10 +285,12 @@ def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(
     remove(cluster, *reversed(prod))
 
     first = kubectl(cluster, "apply", ROOT)
-    settle(cluster)
+    await_operator(cluster)
     again = kubectl(cluster, "apply", ROOT)
     apply(cluster, CONFIG / "samples")
     Pipeline(cluster, "posts").ready()
+    cluster.apply(document("fleeting", **BARE))
+    cluster("delete", "etlpipeline", "fleeting", FOREGROUND)
     delete(cluster, ROOT)
 
     assert (first.returncode, first.stderr, again.stderr) == (0, "", "")
