@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 from e2e.conftest import document
 from e2e.kube import BARE, SYSTEM, Kube, Pipeline
 from e2e.rights import may, said
-from images.engine import ROOT
 from manifests.rendering import CONFIG, beside, kustomization
 
 
@@ -42,12 +39,12 @@ def test_of_two_operators_one_works_and_the_other_takes_over(pipeline: Callable[
 
 def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster: Kube, tmp_path: Path):
     system = cluster.within(SYSTEM)
-    overlay = {
-        "namespace": SYSTEM,
-        "resources": [os.path.relpath(ROOT / "config/default", tmp_path)],
-        "components": [os.path.relpath(ROOT / "config/components/namespaced", tmp_path)],
-    }
-    (tmp_path / "kustomization.yaml").write_text(json.dumps(overlay))
+    kustomization(
+        tmp_path,
+        namespace=SYSTEM,
+        resources=[beside(tmp_path, CONFIG / "default")],
+        components=[beside(tmp_path, CONFIG / "components/namespaced")],
+    )
     system("delete", "clusterrolebinding/etl-operator", "clusterrole/etl-operator")
     system("apply", "--server-side", "--kustomize", str(tmp_path))
     try:
@@ -61,7 +58,7 @@ def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster
         assert may(cluster, "default") == set()
     finally:
         system.tried("delete", "etlpipeline", "posts")
-        system("apply", "--server-side", "--kustomize", str(ROOT / "config/overlays/dev/operator"))
+        system("apply", "--server-side", "--kustomize", str(CONFIG / "overlays/dev/operator"))
         system("delete", "rolebinding/etl-operator", "role/etl-operator")
         system("rollout", "status", "deployment/etl-operator", "--timeout=120s")
     assert elsewhere.ended("one")["result"] == "Succeeded"
