@@ -14,6 +14,7 @@ TAG ?= dev
 venv := .venv
 bin := $(venv)/bin
 install := $(bin)/python -m pip install --quiet --disable-pip-version-check
+linters := .venv-lint
 images := service frontend operator
 version = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/etl_service/__init__.py)
 revision = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
@@ -24,7 +25,7 @@ compile := $(bin)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## Say what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 ##
 
@@ -41,11 +42,12 @@ test: $(venv)/dev.installed $(modules) ## Install what tests need, then run the 
 	$(bin)/pytest
 
 .PHONY: lint
-lint: $(venv)/dev.installed ## Format, style, types and the directions of imports, as they are to be
+lint: $(venv)/dev.installed $(linters)/installed $(linters)/go.installed ## Style, types, directions of imports, and what is known to be unsafe
 	$(bin)/ruff format --check
 	$(bin)/ruff check
 	$(bin)/mypy
 	$(bin)/lint-imports
+	tools/lint $(linters)/bin
 
 .PHONY: faults
 faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random moments; ETL_FAULTS=1000 for more of them
@@ -91,6 +93,7 @@ lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPG
 	$(compile) $(if $(UPGRADE),--upgrade) --group operator -c requirements/run.txt -o requirements/operator.txt
 	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml --group build --group operator --group dev -c requirements/run.txt \
 	  -c requirements/operator.txt -o requirements/dev.txt
+	$(compile) $(if $(UPGRADE),--upgrade) --group lint -o requirements/lint.txt
 
 .PHONY: generated
 generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, docs/openapi.json, the document's schema
@@ -102,7 +105,7 @@ screenshots: $(venv)/dev.installed ## Take the README's pictures of the page ane
 
 .PHONY: clean
 clean: ## Remove what make and tools have made; databases stay
-	rm -rf $(venv) dist tests/*/node_modules .hypothesis .*_cache
+	rm -rf $(venv) $(linters) dist tests/*/node_modules .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(venv)/bin/python:
@@ -113,6 +116,16 @@ $(venv)/%.installed: requirements/%.txt requirements/build.txt pyproject.toml | 
 	$(install) --require-hashes -r $< -r requirements/build.txt
 	$(install) --no-deps --no-build-isolation --editable .
 	$(bin)/python -m compileall -q service
+	@touch $@
+
+$(linters)/installed: requirements/lint.txt
+	tools/make-venv $(linters)
+	$(linters)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Those that are written in Go, where there is one; tools/lint says what it does without.
+$(linters)/go.installed: requirements/go.mod requirements/go.sum $(linters)/installed
+	if command -v go >/dev/null; then GOBIN=$(CURDIR)/$(linters)/bin go install -C requirements tool || true; fi
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
