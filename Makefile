@@ -78,6 +78,10 @@ images: ## Build the container images: etlpipeline/service:dev, frontend:dev and
 	    --target $$image --tag etlpipeline/$$image:$(TAG) .; \
 	done
 
+.PHONY: release
+release: $(venv)/dev.installed ## Make dist/ of the version that is tagged; REGISTRY=ghcr.io/somebody/etlpipeline pushes its images
+	tools/release/release $(version) $(REGISTRY)
+
 .PHONY: kind-up kind-down
 kind-up: ## Make a kind cluster with the operator and the sample pipeline
 	tools/kind-up etlpipeline
