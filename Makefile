@@ -57,6 +57,11 @@ faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random m
 e2e-faults: $(venv)/dev.installed ## Kill operators, pods and the API server of a cluster of its own
 	$(bin)/pytest -m faults tests/e2e
 
+.PHONY: e2e-upgrade
+e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, or from the commit UPGRADE_FROM, to what is here
+	last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null || true); \
+	UPGRADE_FROM=$${UPGRADE_FROM:-$$last} $(bin)/pytest tests/e2e/test_upgrade.py
+
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
 	$(bin)/python -m compileall -q service
