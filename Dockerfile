@@ -8,12 +8,13 @@ ARG NODE_IMAGE=node:22-bookworm-slim
 
 # The files of the page, as both the service and Nginx serve them.
 FROM ${NGINX_IMAGE} AS page
-USER root
+USER 0
 WORKDIR /page
 COPY frontend/*.html frontend/*.css frontend/*.svg ./
 COPY frontend/js js
 # Nginx makes an ETag of time and size: a file that changed in this build must not have the time of the last one.
 RUN chmod -R a+rX,go-w . && find . -type f -exec touch {} +
+USER 101:101
 
 
 FROM ${PYTHON_IMAGE} AS service-build
@@ -107,7 +108,7 @@ LABEL org.opencontainers.image.title="EtlPipeline operator" \
 
 
 FROM ${NGINX_IMAGE} AS frontend
-USER root
+USER 0
 # Nothing that the base serves is left, and what its entrypoint changes at its start is mounted where it matters.
 RUN rm -rf /etc/nginx/conf.d/* /usr/share/nginx/html/*
 COPY --chmod=755 frontend/nginx/entrypoint.sh /etl-entrypoint.sh

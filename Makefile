@@ -14,6 +14,7 @@ TAG ?= dev
 venv := .venv
 bin := $(venv)/bin
 install := $(bin)/python -m pip install --quiet --disable-pip-version-check
+linters := .venv-lint
 images := service frontend operator
 version = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/etl_service/__init__.py)
 revision = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
@@ -24,7 +25,7 @@ compile := $(bin)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## Say what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 ##
 
@@ -42,11 +43,12 @@ test: $(venv)/dev.installed $(modules) ## Install what tests need, then run the 
 	$(bin)/pytest
 
 .PHONY: lint
-lint: $(venv)/dev.installed ## Format, style, types and the directions of imports, as they are to be
+lint: $(venv)/dev.installed $(linters)/installed $(linters)/go.installed ## Style, types, directions of imports, and what is known to be unsafe
 	$(bin)/ruff format --check
 	$(bin)/ruff check
 	$(bin)/mypy
 	$(bin)/lint-imports
+	tools/lint $(linters)/bin
 
 .PHONY: faults
 faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random moments; ETL_FAULTS=1000 for more of them
@@ -55,6 +57,11 @@ faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random m
 .PHONY: e2e-faults
 e2e-faults: $(venv)/dev.installed ## Kill operators, pods and the API server of a cluster of its own
 	$(bin)/pytest -m faults tests/e2e
+
+.PHONY: e2e-upgrade
+e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, or from the commit UPGRADE_FROM, to what is here
+	last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null || true); \
+	UPGRADE_FROM=$${UPGRADE_FROM:-$$last} $(bin)/pytest tests/e2e/test_upgrade.py
 
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
@@ -65,6 +72,8 @@ bench: $(venv)/dev.installed ## Measure against hand-written programs, or only N
 bench-operator: $(venv)/dev.installed ## Measure the operator over a thousand pipelines, on the cluster of make kind-up
 	tools/kind-up etlpipeline
 	kubectl config use-context kind-etlpipeline
+	kubectl apply --server-side -k . # for it to log no more than it usually does
+	kubectl --namespace etlpipeline-system rollout status deployment/etl-operator --timeout 180s
 	$(bin)/python -m bench.operator
 
 .PHONY: images
@@ -74,6 +83,10 @@ images: ## Build the container images: etlpipeline/service:dev, frontend:dev and
 	    --build-arg VERSION=$(version) --build-arg REVISION=$(revision) \
 	    --target $$image --tag etlpipeline/$$image:$(TAG) .; \
 	done
+
+.PHONY: release
+release: $(venv)/dev.installed ## Make dist/ of the version that is tagged; REGISTRY=ghcr.io/somebody/etlpipeline pushes its images
+	tools/release/release $(version) $(REGISTRY)
 
 .PHONY: kind-up kind-down
 kind-up: ## Make a kind cluster with the operator and the sample pipeline
@@ -90,6 +103,7 @@ lock: $(venv)/dev.installed ## Write requirements/ anew from pyproject.toml; UPG
 	$(compile) $(if $(UPGRADE),--upgrade) --group operator -c requirements/run.txt -o requirements/operator.txt
 	$(compile) $(if $(UPGRADE),--upgrade) pyproject.toml --group build --group operator --group dev -c requirements/run.txt \
 	  -c requirements/operator.txt -o requirements/dev.txt
+	$(compile) $(if $(UPGRADE),--upgrade) --group lint -o requirements/lint.txt
 
 .PHONY: generated
 generated: $(venv)/dev.installed ## Write the files anew that are made from the code: the CRD, the schemas, docs/reference/
@@ -101,7 +115,7 @@ screenshots: $(venv)/dev.installed ## Take the README's pictures of the page ane
 
 .PHONY: clean
 clean: ## Remove what make and tools have made; databases stay
-	rm -rf $(venv) dist tests/*/node_modules .hypothesis .*_cache
+	rm -rf $(venv) $(linters) dist tests/*/node_modules .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(venv)/bin/python:
@@ -112,6 +126,16 @@ $(venv)/%.installed: requirements/%.txt requirements/build.txt pyproject.toml | 
 	$(install) --require-hashes -r $< -r requirements/build.txt
 	$(install) --no-deps --no-build-isolation --editable .
 	$(bin)/python -m compileall -q service
+	@touch $@
+
+$(linters)/installed: requirements/lint.txt
+	tools/make-venv $(linters)
+	$(linters)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# Those that are written in Go, where there is one; tools/lint says what it does without.
+$(linters)/go.installed: requirements/go.mod requirements/go.sum $(linters)/installed
+	if command -v go >/dev/null; then GOBIN=$(CURDIR)/$(linters)/bin go install -C requirements tool || true; fi
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json

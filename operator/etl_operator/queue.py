@@ -50,7 +50,7 @@ class Queue(Generic[K]):
             self._failures.pop(key, None)
         else:
             failures = self._failures[key] = self._failures.get(key, 0) + 1
-            delay = min(FIRST * 2.0 ** (failures - 1), MOST) * random.uniform(0.8, 1.2)
+            delay = min(FIRST * 2.0 ** (failures - 1), MOST) * random.uniform(0.8, 1.2)  # nosec B311 # spreads retries, no secret
             self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
         if key in self._wanted:
             self._put(key)

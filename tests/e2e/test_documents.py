@@ -8,16 +8,17 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import checkout
 from e2e.kube import SYSTEM, Kube
 from images.engine import ROOT
-from project.test_documents import blocks, fresh_clone
+from project.test_documents import blocks
 
 #: As docs/README.md lists them. What monitoring.md says is done where there is a Prometheus: see test_monitoring.py.
 DOCUMENTS = ["install", "first-pipeline", "kubernetes", "secrets", "storage", "troubleshooting"]
 
 
 def test_the_commands_of_the_documentation_work_when_pasted(cluster: Kube, tmp_path: Path):
-    fresh_clone(tmp_path)
+    checkout.copy(tmp_path)
     texts = [(ROOT / f"docs/{name}.md").read_text() for name in DOCUMENTS]
     commands = "".join(block.commands for text in texts for block in blocks(text) if block.on_a_cluster)
     environ = {**os.environ, "KUBECONFIG": cluster.kubeconfig}

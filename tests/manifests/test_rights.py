@@ -1,4 +1,4 @@
-"""What the operator may do, by its rules; what the API server makes of them is in e2e/test_rights.py."""
+"""What the operator may do, by its rules; what the API server makes of them is in e2e/test_operator.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from images.engine import ROOT
-from manifests.rendering import CONFIG, beside, kustomization, of_kind, rendered, shown
+from manifests.rendering import CONFIG, KUSTOMIZATIONS, beside, kustomization, of_kind, rendered, shown
 
 RIGHTS = ("ClusterRole", "Role")
 
@@ -62,3 +62,12 @@ def test_the_operator_of_chosen_namespaces_is_bound_in_each_of_them(tmp_path: Pa
     assert binding["subjects"] == [
         {"kind": "ServiceAccount", "name": "etl-operator", "namespace": "etlpipeline-system"}
     ]
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=shown)
+def test_no_pod_has_a_token_but_the_operators(path: Path):
+    for deployment in of_kind("Deployment", rendered(path)):
+        has_token = deployment["spec"]["template"]["spec"]["automountServiceAccountToken"]
+        assert has_token is (deployment["metadata"]["name"] == "etl-operator")
+    for account in of_kind("ServiceAccount", rendered(path)):
+        assert account["automountServiceAccountToken"] is False

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+import checkout
 from etl_service.spec import load_pipeline
 from sources.jsonplaceholder import free_port
 
@@ -131,20 +132,10 @@ def anchor(heading):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, jsonplaceholder):
-    """A fresh clone, whose pipelines read jsonplaceholder on this machine."""
-    folder = fresh_clone(tmp_path_factory.mktemp("clone"))
+    """What a fresh clone of the working tree holds; its pipelines read jsonplaceholder on this machine."""
+    folder = checkout.copy(tmp_path_factory.mktemp("clone"))
     for pipeline in folder.glob("pipelines/*.yaml"):
         pipeline.write_text(pipeline.read_text().replace("https://jsonplaceholder.typicode.com", jsonplaceholder))
-    return folder
-
-
-def fresh_clone(folder):
-    """What a fresh clone of the working tree holds, in the folder."""
-    files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
-    for name in filter(None, files.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
     return folder
 
 

@@ -23,6 +23,7 @@ LOCKS = {
         *PROJECT["dependency-groups"]["operator"],
         *PROJECT["dependency-groups"]["dev"],
     ],
+    "lint": PROJECT["dependency-groups"]["lint"],
 }
 
 #: A pinned package, its hashes, and the comment that says what wants it.

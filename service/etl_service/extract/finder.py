@@ -19,7 +19,8 @@ class _Level:
     def __init__(self, token: str, *, is_array: bool) -> None:
         self.token = token
         self.index = 0 if is_array else None
-        self.here = is_array and token == "0"  #: the value that comes is the one on the way
+        #: The value that comes is the one on the way.
+        self.here = is_array and token == "0"  # nosec B105 # a token of a JSON pointer
 
     def key(self, string: bytes) -> None:
         self.here = self.index is None and _text(string) == self.token
