@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from etl_service.errors import EtlError
+
+if TYPE_CHECKING:
+    from etl_service.spec import AllowedSources
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -31,6 +34,7 @@ class Settings:
     database: Path = Path("etl.db")  #: ETL_DATABASE
     pipeline: Path | None = None  #: ETL_PIPELINE, the document where the command line names none
     secrets: Path = Path("/run/secrets")  #: ETL_SECRETS, where a secretKeyRef is read: ``<name>/<key>``
+    sources: AllowedSources | None = None  #: ETL_ALLOWED_SOURCES, which sources may be read; None: any
     host: str = "127.0.0.1"  #: ETL_HOST
     port: int = 8000  #: ETL_PORT
     hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
@@ -49,7 +53,8 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from ``ETL_*`` variables; an empty one counts as not set.
+    """Settings from ``ETL_*`` variables; an empty one counts as not set, save that an empty list allows no more than it
+    says.
 
     Raises:
         SettingsInvalid: one of them cannot be, and what could.
@@ -66,6 +71,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database=Path(given.get("ETL_DATABASE", default.database)),
         pipeline=Path(given["ETL_PIPELINE"]) if "ETL_PIPELINE" in given else None,
         secrets=Path(given.get("ETL_SECRETS", default.secrets)),
+        sources=_sources(environ.get("ETL_ALLOWED_SOURCES")),
         host=given.get("ETL_HOST", default.host).strip(),
         port=_port(given.get("ETL_PORT", str(default.port))),
         hosts=tuple(name.strip().lower() for name in given.get("ETL_ALLOWED_HOSTS", "").split(",") if name.strip()),
@@ -77,6 +83,17 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         log_format=_one_of(given, "ETL_LOG_FORMAT", get_args(LogFormat), default.log_format),
         log_level=_one_of(given, "ETL_LOG_LEVEL", get_args(LogLevel), None),
     )
+
+
+def _sources(text: str | None) -> AllowedSources | None:
+    if text is None:
+        return None
+    from etl_service.spec import SourcesInvalid, allowed_sources  # which imports all that a document may say
+
+    try:
+        return allowed_sources(text)
+    except SourcesInvalid as error:
+        raise SettingsInvalid(f"ETL_ALLOWED_SOURCES: {error}", field="ETL_ALLOWED_SOURCES") from error
 
 
 def _port(text: str) -> int:

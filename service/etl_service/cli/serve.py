@@ -42,7 +42,7 @@ def command(file: Path | None, host: str | None, port: int | None, database: Pat
     settings = replace(settings, host=host or settings.host, port=settings.port if port is None else port)
     opened = open_all(file, settings)
     listener = listen(settings.host, settings.port)
-    world = World(base=opened.document.absolute().parent, secrets=settings.secrets)
+    world = World(base=opened.document.absolute().parent, secrets=settings.secrets, sources=settings.sources)
     app = create_app(opened.pipeline, opened.document, opened.store, settings, world)
     address, port = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address

@@ -19,6 +19,20 @@ class Place:
         return self.url if self.page is None else f"page {self.page} of {self.url}"
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who named an address: the field of the document that is behind it, and how to say so."""
+
+    field: str
+    words: str
+
+
+BY_URL = Named("extract.url", "extract.url")
+BY_REDIRECT = Named("extract.url", "a redirect")
+BY_PAGE = Named("extract.pagination", "the address of the next page")
+BY_TOKEN_URL = Named("extract.auth.oauth2.tokenUrl", "extract.auth.oauth2.tokenUrl")
+
+
 class SourceError(ExtractError):
     """The message reads: place, what happened there, remedy.
 
@@ -37,13 +51,14 @@ class SourceError(ExtractError):
         remedy: str | None = None,
         status: int | None = None,
         retry_after: float | None = None,
+        field: str | None = None,
     ) -> None:
         self.what = what
         self.place = place
         self.advice = self.remedy if remedy is None else remedy
         self.status = status
         self.retry_after = retry_after
-        super().__init__("; ".join(filter(None, (f"{place}: {what}", self.advice))))
+        super().__init__("; ".join(filter(None, (f"{place}: {what}", self.advice))), field=field)
 
     def after(self, retries: int) -> Self:
         """The same error, saying how often it was tried again."""
@@ -56,6 +71,7 @@ class SourceError(ExtractError):
             remedy=self.advice,
             status=self.status,
             retry_after=self.retry_after,
+            field=self.field,
         )
 
 
@@ -141,6 +157,20 @@ class AddressUnusable(SourceError):
 
     reason = "AddressUnusable"
     remedy = "check extract.url"
+
+
+class SourceForbidden(SourceError):
+    """An address that the platform does not let pipelines read."""
+
+    reason = "SourceForbidden"
+    remedy = "let whoever runs the platform add the host or its network to ETL_ALLOWED_SOURCES, or read another"
+
+
+class ProxyUnusable(SourceError):
+    """The environment names a proxy that is none."""
+
+    reason = "ProxyUnusable"
+    remedy = "write it like http://proxy.example.com:3128"
 
 
 # What a body is not

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from etl_service.extract import Source, open_source
+from etl_service.extract import Gate, Resolve, Source, open_source, system_resolve
 from etl_service.model import Value
-from etl_service.spec import Extract, Secret, read_secret
+from etl_service.spec import AllowedSources, Extract, Secret, read_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +45,9 @@ class World:
     secrets: Path = Path("/run/secrets")  #: where a ``secretKeyRef`` is read: ``<secrets>/<name>/<key>``
     environ: Mapping[str, str] = field(
         default_factory=lambda: os.environ
-    )  #: where secrets that are named as ``env`` are read
+    )  #: where secrets that are named as ``env`` are read, and proxies
+    sources: AllowedSources | None = None  #: which may be read; None: any
+    resolve: Resolve = system_resolve
     clock: Callable[[], datetime] = utc_now
     transport: httpx.AsyncBaseTransport | None = None
     stop: Stop = field(default_factory=Stop)
@@ -67,6 +69,8 @@ class World:
             base=self.base,
             secrets=self.read_secret,
             clock=self.clock,
+            gate=Gate(self.sources, self.resolve) if self.sources else None,
+            environ=self.environ,
             transport=self.transport,
         )
 
