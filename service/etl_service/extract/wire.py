@@ -78,6 +78,8 @@ class Wire:
             self._count("error")
             what = f"{named.words} leads to {error}, which this platform does not let be read"
             raise SourceForbidden(what, place, field=named.field) from error
+        except httpx.InvalidURL as error:  # of a redirect, which httpx reads though it is not to follow it
+            raise AddressUnusable("the redirect leads to no address of the web", place) from error
         except httpx.HTTPError as error:
             self._count("error")
             raise self._translated(error, place) from error
