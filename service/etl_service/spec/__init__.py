@@ -20,10 +20,11 @@ from etl_service.spec.problems import Problem, SpecInvalid
 from etl_service.spec.schedule import Schedule, next_times
 from etl_service.spec.schema import document_schema, json_schema
 from etl_service.spec.secret import SECRETS, Secret, SecretMissing, read_secret
-from etl_service.spec.sources import AllowedSources, SourcesInvalid, allowed_sources
+from etl_service.spec.sources import ANYTHING, AllowedSources, SourcesInvalid, allowed_sources
 from etl_service.spec.transform import Clean, ColumnSpec, ColumnType, OnError, Transform
 
 __all__ = [
+    "ANYTHING",
     "SECRETS",
     "AllowedSources",
     "ApiKey",
