@@ -40,6 +40,7 @@ class Settings:
     hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
     api_token: str | None = field(default=None, repr=False)  #: ETL_API_TOKEN, or the content of ETL_API_TOKEN_FILE
     api_protect: Protect = "writes"  #: ETL_API_PROTECT
+    changes_per_minute: int = 120  #: ETL_CHANGES_PER_MINUTE, runs, replays and cancellations over REST; 0 for no limit
     keep_schedule: bool = True  #: ETL_KEEP_SCHEDULE; no where something else keeps it, as a CronJob does on a cluster
     termination_log: Path | None = None  #: ETL_TERMINATION_LOG, where a run leaves its record, at most 4 KiB of it
     lost_runs: Path | None = None  #: ETL_LOST_RUNS, where others tell what became of runs that could not say it
@@ -73,10 +74,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         secrets=Path(given.get("ETL_SECRETS", default.secrets)),
         sources=_sources(environ.get("ETL_ALLOWED_SOURCES")),
         host=given.get("ETL_HOST", default.host).strip(),
-        port=_port(given.get("ETL_PORT", str(default.port))),
+        port=_number(given, "ETL_PORT", default.port, 65535),
         hosts=tuple(name.strip().lower() for name in given.get("ETL_ALLOWED_HOSTS", "").split(",") if name.strip()),
         api_token=token,
         api_protect=protect,
+        changes_per_minute=_number(given, "ETL_CHANGES_PER_MINUTE", default.changes_per_minute, 1_000_000),
         keep_schedule=_one_of(given, "ETL_KEEP_SCHEDULE", ("yes", "no"), "yes") == "yes",
         termination_log=Path(given["ETL_TERMINATION_LOG"]) if "ETL_TERMINATION_LOG" in given else None,
         lost_runs=Path(given["ETL_LOST_RUNS"]) if "ETL_LOST_RUNS" in given else None,
@@ -96,10 +98,11 @@ def _sources(text: str | None) -> AllowedSources | None:
         raise SettingsInvalid(f"ETL_ALLOWED_SOURCES: {error}", field="ETL_ALLOWED_SOURCES") from error
 
 
-def _port(text: str) -> int:
-    if text.strip().isdecimal() and 0 <= int(text) <= 65535:
+def _number(given: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = given.get(name, str(default)).strip()
+    if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most:
         return int(text)
-    raise SettingsInvalid(f"ETL_PORT is {text!r}; make it a number up to 65535", field="ETL_PORT")
+    raise SettingsInvalid(f"{name} is {text!r}; make it a number up to {most}", field=name)
 
 
 def _token(given: Mapping[str, str]) -> str | None:
