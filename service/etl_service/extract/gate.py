@@ -43,6 +43,8 @@ class Gate:
         try:
             await self.addresses(host, port)
         except OSError:
+            if (refusal := self.allowed.refusal(host, ())) is not None:
+                raise Forbidden(refusal) from None
             if not self.allowed.lists(host):
                 raise Forbidden(f"{host}, which has no address here by which to judge where a proxy leads") from None
 

@@ -76,7 +76,7 @@ class Wire:
             response = await self.http.send(request, stream=True, auth=None, follow_redirects=False)
         except Forbidden as error:
             self._count("error")
-            what = f"{named.words} leads to {error}, which this platform does not let be read"
+            what = f"{named.words} leads to {error}, which this platform does not let pipelines read"
             raise SourceForbidden(what, place, field=named.field) from error
         except httpx.InvalidURL as error:  # of a redirect, which httpx reads though it is not to follow it
             raise AddressUnusable("the redirect leads to no address of the web", place) from error

@@ -46,6 +46,16 @@ def test_a_proxy_is_not_asked_for_what_must_not_be_read_or_cannot_be_judged(read
     assert proxy.requests == []
 
 
+def test_a_proxy_is_not_asked_for_a_metadata_service_though_what_is_beneath_a_domain_is_listed(read, proxy):
+    read.environ = {"http_proxy": proxy.url}
+    read.gate = gate("*.internal,*.ec2.internal")
+
+    with pytest.raises(errors.SourceForbidden, match="metadata service"):
+        read(url="http://instance-data.ec2.internal/latest")  # a name that nobody has here
+
+    assert proxy.requests == []
+
+
 def test_a_redirect_through_a_proxy_is_judged_again(read, proxy):
     read.environ = {"all_proxy": proxy.url}
     read.gate = gate("public")
