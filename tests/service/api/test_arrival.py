@@ -18,8 +18,8 @@ from .conftest import InProcess
 
 
 class Hasty(Arriving):
-    head_patience = 0.4
-    rest_patience = 0.4
+    head_patience = 0.8
+    rest_patience = 0.8
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_head_that_comes_in_drips_is_not_waited_for(connect: Connect) -> None:
     connection = connect()
     connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
 
-    assert drip(connection, b"x") < 2
+    assert drip(connection, b"x") < 4
     answer = rest(connection)
 
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n") or not answer  # what was read is lost in a reset
@@ -133,7 +133,7 @@ def test_who_goes_on_sending_after_the_answer_is_let_go(connect: Connect, method
     status = connection.recv(12)
 
     assert status in (b"HTTP/1.1 200", b"HTTP/1.1 413")
-    assert drip(connection, b"x") < 2
+    assert drip(connection, b"x") < 4
 
 
 def test_requests_that_come_whole_are_answered_one_after_the_other_with_pauses_between(connect: Connect) -> None:
@@ -145,13 +145,12 @@ def test_requests_that_come_whole_are_answered_one_after_the_other_with_pauses_b
             block = connection.recv(65536)
             assert block, "the connection was closed"
             received += block
-        time.sleep(0.6)  # longer than a head may take: the next has not begun
+        time.sleep(1.2)  # longer than a head may take: the next has not begun
 
 
 def test_requests_that_come_together_are_answered_in_turn(connect: Connect) -> None:
     connection = connect()
     connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3)
-    connection.shutdown(socket.SHUT_WR)
 
     received = b""
     while received.count(b'{"status":"ok"}') < 3:
