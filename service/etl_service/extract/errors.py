@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -65,13 +66,15 @@ class SourceError(ExtractError):
         if not retries:
             return self
         times = "once" if retries == 1 else f"{retries} times"
+        return self._again(f"{self.what} (tried again {times})", self.place, self.advice)
+
+    def redacted(self, text: Callable[[str], str]) -> Self:
+        """The same error, its words as ``text`` gives them back."""
+        return self._again(text(self.what), Place(text(self.place.url), self.place.page), text(self.advice))
+
+    def _again(self, what: str, place: Place, advice: str) -> Self:
         return type(self)(
-            f"{self.what} (tried again {times})",
-            self.place,
-            remedy=self.advice,
-            status=self.status,
-            retry_after=self.retry_after,
-            field=self.field,
+            what, place, remedy=advice, status=self.status, retry_after=self.retry_after, field=self.field
         )
 
 

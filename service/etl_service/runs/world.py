@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class World:
     sources: AllowedSources | None = None  #: which may be read; None: any
     resolve: Resolve = system_resolve
     clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  #: between attempts at a request
     transport: httpx.AsyncBaseTransport | None = None
     stop: Stop = field(default_factory=Stop)
     suffix: Callable[[], str] = lambda: secrets.token_hex(3)
@@ -69,6 +71,7 @@ class World:
             base=self.base,
             secrets=self.read_secret,
             clock=self.clock,
+            sleep=self.sleep,
             gate=Gate(self.sources, self.resolve) if self.sources else None,
             environ=self.environ,
             transport=self.transport,
