@@ -48,6 +48,7 @@ ENV PATH=/opt/etl/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     SQLITE_TMPDIR=/data \
+    ETL_ALLOWED_SOURCES=public \
     ETL_HOST=0.0.0.0 \
     ETL_PORT=8000 \
     ETL_DATABASE=/data/etl.db \

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from etl_service import __version__
+from etl_service.spec import ANYTHING, SourcesInvalid, allowed_sources
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 _LEVELS = ("debug", "info", "warning", "error")
@@ -23,6 +24,7 @@ class Settings:
     namespaces: tuple[str, ...] = ()  #: ETL_NAMESPACES, with commas between; none means the whole cluster
     service_image: str = f"etlpipeline/service:{__version__}"  #: ETL_SERVICE_IMAGE
     frontend_image: str = f"etlpipeline/frontend:{__version__}"  #: ETL_FRONTEND_IMAGE
+    allowed_sources: str = "public"  #: ETL_ALLOWED_SOURCES, what pipelines may read besides public addresses; * for all
     port: int = 8080  #: ETL_PORT, of probes and metrics
     log_level: LogLevel = "info"  #: ETL_LOG_LEVEL
     lease: str | None = None  #: ETL_LEASE, the Lease that one of several replicas holds; none where there is one
@@ -48,9 +50,19 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         namespaces=tuple(name.strip() for name in given.get("ETL_NAMESPACES", "").split(",") if name.strip()),
         service_image=given.get("ETL_SERVICE_IMAGE", default.service_image),
         frontend_image=given.get("ETL_FRONTEND_IMAGE", default.frontend_image),
+        allowed_sources=_allowed_sources(given.get("ETL_ALLOWED_SOURCES", default.allowed_sources)),
         port=int(port),
         log_level=cast(LogLevel, level),
         lease=given.get("ETL_LEASE"),
         identity=given.get("ETL_POD_NAME", default.identity),
         home=given.get("ETL_POD_NAMESPACE", default.home),
     )
+
+
+def _allowed_sources(text: str) -> str:
+    """The list as pods get it: written in one way, so that no other spelling of it starts them anew."""
+    try:
+        allowed = allowed_sources(text)
+    except SourcesInvalid as error:
+        raise SettingsInvalid(f"ETL_ALLOWED_SOURCES: {error}") from error
+    return allowed.text if allowed else ANYTHING

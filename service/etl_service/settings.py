@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from etl_service.errors import EtlError
+
+if TYPE_CHECKING:
+    from etl_service.spec import AllowedSources
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -31,11 +34,13 @@ class Settings:
     database: Path = Path("etl.db")  #: ETL_DATABASE
     pipeline: Path | None = None  #: ETL_PIPELINE, the document where the command line names none
     secrets: Path = Path("/run/secrets")  #: ETL_SECRETS, where a secretKeyRef is read: ``<name>/<key>``
+    sources: AllowedSources | None = None  #: ETL_ALLOWED_SOURCES, which sources may be read; None: any
     host: str = "127.0.0.1"  #: ETL_HOST
     port: int = 8000  #: ETL_PORT
     hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
     api_token: str | None = field(default=None, repr=False)  #: ETL_API_TOKEN, or the content of ETL_API_TOKEN_FILE
     api_protect: Protect = "writes"  #: ETL_API_PROTECT
+    changes_per_minute: int = 120  #: ETL_CHANGES_PER_MINUTE, runs, replays and cancellations over REST; 0 for no limit
     keep_schedule: bool = True  #: ETL_KEEP_SCHEDULE; no where something else keeps it, as a CronJob does on a cluster
     termination_log: Path | None = None  #: ETL_TERMINATION_LOG, where a run leaves its record, at most 4 KiB of it
     lost_runs: Path | None = None  #: ETL_LOST_RUNS, where others tell what became of runs that could not say it
@@ -49,7 +54,8 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from ``ETL_*`` variables; an empty one counts as not set.
+    """Settings from ``ETL_*`` variables; an empty one counts as not set, save that an empty list allows no more than it
+    says.
 
     Raises:
         SettingsInvalid: one of them cannot be, and what could.
@@ -66,11 +72,13 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         database=Path(given.get("ETL_DATABASE", default.database)),
         pipeline=Path(given["ETL_PIPELINE"]) if "ETL_PIPELINE" in given else None,
         secrets=Path(given.get("ETL_SECRETS", default.secrets)),
+        sources=_sources(environ.get("ETL_ALLOWED_SOURCES")),
         host=given.get("ETL_HOST", default.host).strip(),
-        port=_port(given.get("ETL_PORT", str(default.port))),
+        port=_number(given, "ETL_PORT", default.port, 65535),
         hosts=tuple(name.strip().lower() for name in given.get("ETL_ALLOWED_HOSTS", "").split(",") if name.strip()),
         api_token=token,
         api_protect=protect,
+        changes_per_minute=_number(given, "ETL_CHANGES_PER_MINUTE", default.changes_per_minute, 1_000_000),
         keep_schedule=_one_of(given, "ETL_KEEP_SCHEDULE", ("yes", "no"), "yes") == "yes",
         termination_log=Path(given["ETL_TERMINATION_LOG"]) if "ETL_TERMINATION_LOG" in given else None,
         lost_runs=Path(given["ETL_LOST_RUNS"]) if "ETL_LOST_RUNS" in given else None,
@@ -79,10 +87,22 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     )
 
 
-def _port(text: str) -> int:
-    if text.strip().isdecimal() and 0 <= int(text) <= 65535:
+def _sources(text: str | None) -> AllowedSources | None:
+    if text is None:
+        return None
+    from etl_service.spec import SourcesInvalid, allowed_sources  # which imports all that a document may say
+
+    try:
+        return allowed_sources(text)
+    except SourcesInvalid as error:
+        raise SettingsInvalid(f"ETL_ALLOWED_SOURCES: {error}", field="ETL_ALLOWED_SOURCES") from error
+
+
+def _number(given: Mapping[str, str], name: str, default: int, most: int) -> int:
+    text = given.get(name, str(default)).strip()
+    if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) <= most:
         return int(text)
-    raise SettingsInvalid(f"ETL_PORT is {text!r}; make it a number up to 65535", field="ETL_PORT")
+    raise SettingsInvalid(f"{name} is {text!r}; make it a number up to {most}", field=name)
 
 
 def _token(given: Mapping[str, str]) -> str | None:

@@ -57,6 +57,10 @@ def test_an_image_says_what_it_is_and_runs_as_nobody_in_particular(images, image
     assert labels["description"]
 
 
+def test_what_is_in_a_container_reads_public_addresses_alone_unless_it_is_told_more(images):
+    assert "ETL_ALLOWED_SOURCES=public" in inspect(SERVICE)["Config"]["Env"]
+
+
 @pytest.mark.parametrize("image", [SERVICE, FRONTEND, OPERATOR])
 def test_nothing_of_the_build_is_left(images, image):
     folders = "/root/.cache /root/.npm /src /dist /opt/build /tmp/*"

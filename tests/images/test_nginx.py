@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -211,6 +211,37 @@ def test_a_body_up_to_a_mebibyte_is_passed_on_and_no_larger_one(nginx):
     assert (large.status_code, large.json()["status"], large.json()["reason"]) == (413, 413, "ContentTooLarge")
     assert large.headers["content-type"] == "application/problem+json"
     assert secured(large)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+        b"POST /api/etl/run HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx",
+    ],
+)
+def test_a_request_that_does_not_come_is_not_waited_for(nginx, sent):
+    address = urlsplit(str(nginx.base_url))
+    with socket.create_connection((address.hostname, address.port), timeout=40) as connection:
+        connection.sendall(sent)
+
+        with suppress(ConnectionResetError):
+            assert connection.recv(1000) in (b"", b"HTTP/1.1 408")
+
+
+def test_the_log_says_what_was_asked_for_and_not_what_was_looked_for(net):
+    with (
+        upstream(net, "--network-alias=logged"),
+        frontend(net, "--env=ETL_SERVICE_URL=http://logged:8000") as it,
+        client_of(it) as client,
+    ):
+        eventually(lambda: client.get("/api/health").is_success)
+
+        client.get("/api/posts?q=c4nary", headers={"Referer": "http://localhost/?q=c4nary"})
+
+        eventually(lambda: '"GET /api/posts HTTP/1.1" 200' in it.logs)
+        assert "c4nary" not in it.logs
 
 
 def test_an_unknown_path_says_so_in_a_small_page(nginx):

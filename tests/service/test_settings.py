@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl_service.settings import Settings, SettingsInvalid, read_settings
+from etl_service.spec import allowed_sources
 
 
 def test_an_empty_environment_is_the_defaults() -> None:
@@ -20,11 +21,13 @@ def test_every_variable_is_read() -> None:
             "ETL_DATABASE": "/data/etl.db",
             "ETL_PIPELINE": "/etc/posts.yaml",
             "ETL_SECRETS": "/secrets",
+            "ETL_ALLOWED_SOURCES": "sample-api,10.1.0.0/16",
             "ETL_HOST": "0.0.0.0",
             "ETL_PORT": "80",
             "ETL_ALLOWED_HOSTS": "Etl.example, other.example,",
             "ETL_API_TOKEN": "abc",
             "ETL_API_PROTECT": "reads",
+            "ETL_CHANGES_PER_MINUTE": "10",
             "ETL_KEEP_SCHEDULE": "no",
             "ETL_TERMINATION_LOG": "/dev/termination-log",
             "ETL_LOST_RUNS": "/etc/lost.json",
@@ -37,11 +40,13 @@ def test_every_variable_is_read() -> None:
         database=Path("/data/etl.db"),
         pipeline=Path("/etc/posts.yaml"),
         secrets=Path("/secrets"),
+        sources=allowed_sources("public,sample-api,10.1.0.0/16"),
         host="0.0.0.0",
         port=80,
         hosts=("etl.example", "other.example"),
         api_token="abc",
         api_protect="reads",
+        changes_per_minute=10,
         keep_schedule=False,
         termination_log=Path("/dev/termination-log"),
         lost_runs=Path("/etc/lost.json"),
@@ -53,9 +58,12 @@ def test_every_variable_is_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("ETL_ALLOWED_SOURCES", "http://sample-api"),
         ("ETL_PORT", "http"),
         ("ETL_PORT", "65536"),
         ("ETL_PORT", "-1"),
+        ("ETL_CHANGES_PER_MINUTE", "often"),
+        ("ETL_CHANGES_PER_MINUTE", "1.5"),
         ("ETL_API_PROTECT", "all"),
         ("ETL_LOG_FORMAT", "xml"),
         ("ETL_KEEP_SCHEDULE", "maybe"),
@@ -71,6 +79,15 @@ def test_what_cannot_be_is_named_with_what_could(name: str, value: str) -> None:
 
     assert name.removesuffix("_FILE") in refused.value.message
     assert refused.value.field == name
+
+
+def test_anything_may_be_read_where_nothing_is_said_and_where_it_is_said_so() -> None:
+    assert read_settings({}).sources is None
+    assert read_settings({"ETL_ALLOWED_SOURCES": "*"}).sources is None
+
+
+def test_an_empty_list_of_sources_opens_nothing() -> None:
+    assert read_settings({"ETL_ALLOWED_SOURCES": " "}).sources == allowed_sources("public")
 
 
 def test_the_token_can_be_in_a_file(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def engine(given: Given) -> tuple[list[Manifest], list[Manifest], list[Manifest]
     variables = environment(
         ETL_PIPELINE=f"{_DOCUMENTS}/{DOCUMENT}",
         ETL_LOG_FORMAT="json",
+        ETL_ALLOWED_SOURCES=given.settings.allowed_sources,
         **({"ETL_DATABASE": "/data/etl.db", "SQLITE_TMPDIR": "/data"} if given.uses_volume else {}),
     )
     mounts: list[Manifest] = [

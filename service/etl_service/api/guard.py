@@ -1,30 +1,37 @@
-"""Who may ask for what: the token, other sites, and how much may be sent. Decided before any route is looked for."""
+"""Who may ask for what: the token, other sites, how often, and how much may be sent. Decided before any route is looked
+for.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import math
 import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from etl_service.api.problems import Problem, ProblemResponse, problem
+from etl_service.api.rate import Bucket
 from etl_service.settings import Settings
 
 MAX_BODY = 1024 * 1024
+#: How long a body may take to come, in seconds.
+BODY_PATIENCE = 30.0
 
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 #: What a load balancer, a probe and Prometheus read, and the page that asks for the token: open, token or not.
 _OPEN = re.compile(r"/(health|ready|metrics|style\.css|icon\.svg|js/.*)?")
 
-_SECURITY_HEADERS = [
+SECURITY_HEADERS = [
     (b"content-security-policy", b"default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
-_NOT_KEPT = (b"cache-control", b"no-store")  # unless the answer says otherwise
+NOT_KEPT = (b"cache-control", b"no-store")  # unless the answer says otherwise
 
 
 class SecurityHeaders:
@@ -37,16 +44,20 @@ class SecurityHeaders:
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = message["headers"]
-                cached = any(name.lower() == _NOT_KEPT[0] for name, _ in given)
-                message["headers"] = [*given, *_SECURITY_HEADERS, *([] if cached else [_NOT_KEPT])]
+                cached = any(name.lower() == NOT_KEPT[0] for name, _ in given)
+                message["headers"] = [*given, *SECURITY_HEADERS, *([] if cached else [NOT_KEPT])]
             await send(message)
 
         await self._app(scope, receive, secured if scope["type"] == "http" else send)
 
 
 class Guard:
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, body_patience: float = BODY_PATIENCE) -> None:
         self._app = app
+        self._body_patience = body_patience
+        # One for all clients: the processes and the database that it protects are there once, and behind a proxy all
+        # clients have the proxy's address. Who is not let in takes nothing from it.
+        self._changes = Bucket(settings.changes_per_minute)
         self._token = settings.api_token.encode() if settings.api_token else None
         self._protects_reads = settings.api_protect == "reads"
         self._allowed_hosts = settings.allowed_hosts
@@ -55,14 +66,20 @@ class Guard:
         if scope["type"] != "http" or (scope["method"] in _SAFE and not self._protects_reads):
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
+        more: dict[str, str] = {}
         refused = self._refusal(scope, headers)
+        if refused is not None and refused.status == 401:
+            more["WWW-Authenticate"] = "Bearer"
         if refused is None and scope["method"] not in _SAFE:
-            refused, receive = await _within_limit(headers, receive)
+            if wait := self._changes.take():
+                more["Retry-After"] = str(math.ceil(wait))
+                refused = problem(429, "TooManyRequests", f"{_TOO_OFTEN}; try again in {math.ceil(wait)} s")
+            else:
+                refused, receive = await _within_limit(headers, receive, self._body_patience)
         if refused is None:
             await self._app(scope, receive, send)
         else:
-            challenge = {"WWW-Authenticate": "Bearer"} if refused.status == 401 else None
-            await ProblemResponse(refused, challenge)(scope, receive, send)
+            await ProblemResponse(refused, more)(scope, receive, send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         safe = scope["method"] in _SAFE
@@ -93,21 +110,28 @@ class Guard:
         return None
 
 
-async def _within_limit(headers: Headers, receive: Receive) -> tuple[Problem | None, Receive]:
-    """The body, read whole where it is within the limit, and told again to who asks for it."""
+_TOO_OFTEN = "runs, replays and cancellations are asked for more often than ETL_CHANGES_PER_MINUTE lets them be"
+
+
+async def _within_limit(headers: Headers, receive: Receive, patience: float) -> tuple[Problem | None, Receive]:
+    """The body, read whole where it is within the limits, and told again to who asks for it."""
     too_large = problem(413, "ContentTooLarge", f"the body is larger than {MAX_BODY} bytes")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > MAX_BODY:
         return too_large, receive
-    body, more = b"", True
-    while more:
-        message = await receive()
-        if message["type"] != "http.request":
-            break
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > MAX_BODY:
-            return too_large, receive
+    body, more = bytearray(), True
+    try:
+        async with asyncio.timeout(patience):
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    break
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > MAX_BODY:
+                    return too_large, receive
+    except TimeoutError:
+        return problem(408, "RequestTimeout", f"the body did not come within {patience:g} s"), receive
     told = False
 
     async def again() -> Message:
@@ -115,7 +139,7 @@ async def _within_limit(headers: Headers, receive: Receive) -> tuple[Problem | N
         if told:
             return await receive()
         told = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
 
     return None, again
 

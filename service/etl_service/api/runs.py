@@ -10,7 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field, TypeAdapter
 
 from etl_service.api.begin import begin_replay, begin_run
-from etl_service.api.documented import NEXT_LINK, Responses, problems
+from etl_service.api.documented import CHANGES, NEXT_LINK, Responses, problems
 from etl_service.api.events import EventStream, ended, events, find_run
 from etl_service.api.parameters import next_link
 from etl_service.api.problems import ProblemResponse, problem_of
@@ -90,7 +90,7 @@ class PageResponse(Response):
     summary="Run the pipeline",
     tags=["runs"],
     response_model=Run,
-    responses={**_BEGUN, **problems(403, 409, 413, 422)},
+    responses={**_BEGUN, **problems(*CHANGES, 409, 422)},
 )
 async def run(service: Serving, request: Request, wait: Wait = False, request_id: RequestId = None) -> Response:
     """Begins a run in a process of its own. One that is under way is not disturbed: 409 tells which it is."""
@@ -107,7 +107,7 @@ async def run(service: Serving, request: Request, wait: Wait = False, request_id
     summary="Load rejected records again",
     tags=["runs"],
     response_model=Run,
-    responses={**_BEGUN, **problems(403, 404, 409, 413, 422)},
+    responses={**_BEGUN, **problems(*CHANGES, 404, 409, 422)},
 )
 async def replay(
     service: Serving,
@@ -160,7 +160,7 @@ async def one_run(service: Serving, run_id: RunId) -> Response:
     summary="Cancel a run",
     tags=["runs"],
     response_model=Run,
-    responses=problems(403, 404, 409, 413, 422),
+    responses=problems(*CHANGES, 404, 409, 422),
 )
 async def cancel(service: Serving, run_id: RunId) -> Response:
     """Asks a running run to end: it does so as `cancelled`, with nothing loaded."""

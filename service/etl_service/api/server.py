@@ -8,6 +8,7 @@ import socket
 import uvicorn
 from fastapi import FastAPI
 
+from etl_service.api.arrival import Arriving
 from etl_service.api.service import Service
 from etl_service.settings import SettingsInvalid
 
@@ -43,6 +44,7 @@ def serve(app: FastAPI, listener: socket.socket) -> None:
         server_header=False,
         lifespan="on",
         ws="none",
+        http=Arriving,
         timeout_keep_alive=65,  # longer than a proxy's in front, which is 60 s for most
         timeout_graceful_shutdown=_GRACE,
     )

@@ -54,9 +54,11 @@ def etl() -> None:
 
     \b
     Environment:
-      ETL_PIPELINE   the document, where a command names none
-      ETL_DATABASE   the SQLite file (etl.db)
-      ETL_LOG_LEVEL  debug, info, warning or error
+      ETL_PIPELINE         the document, where a command names none
+      ETL_DATABASE         the SQLite file (etl.db)
+      ETL_ALLOWED_SOURCES  what may be read besides public addresses, with commas between: hosts, *.domains, addresses
+                           and networks; anything where it is not set, or *
+      ETL_LOG_LEVEL        debug, info, warning or error
     """
 
 

@@ -28,7 +28,7 @@ def command(file: Path | None, n: int, full: bool, output: str, database: Path |
 
     settings = settings_for(database)
     opened = open_all(file, settings)
-    world = runs.World(base=opened.document.absolute().parent, secrets=settings.secrets)
+    world = runs.World(base=opened.document.absolute().parent, secrets=settings.secrets, sources=settings.sources)
     found = asyncio.run(runs.preview(opened.pipeline, opened.store, world=world, n=n, full=full))
     if output == "json":
         click.echo(found.model_dump_json())

@@ -103,7 +103,12 @@ async def _supervised(opened: Opened, announcer: Announcer, progress: Progress, 
         announcer.begun(run)
         progress.begin(run)
 
-    world = World(base=opened.document.absolute().parent, secrets=opened.settings.secrets, stop=stop)
+    world = World(
+        base=opened.document.absolute().parent,
+        secrets=opened.settings.secrets,
+        sources=opened.settings.sources,
+        stop=stop,
+    )
     task = asyncio.ensure_future(start(world, on_begin, progress.update))
     with _signals(stop, on_first=lambda: None if begun else task.cancel()):
         try:

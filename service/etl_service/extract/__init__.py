@@ -2,7 +2,8 @@
 
 from etl_service.extract.auth import SecretReader
 from etl_service.extract.errors import SourceError
+from etl_service.extract.gate import Gate, Resolve, system_resolve
 from etl_service.extract.opening import open_source
 from etl_service.extract.source import Source
 
-__all__ = ["SecretReader", "Source", "SourceError", "open_source"]
+__all__ = ["Gate", "Resolve", "SecretReader", "Source", "SourceError", "open_source", "system_resolve"]

@@ -11,7 +11,17 @@ import msgspec
 from etl_service.extract.auth import Credentials, Grant
 from etl_service.extract.body import Allowance
 from etl_service.extract.envelope import Wanted
-from etl_service.extract.errors import AddressUnusable, Place, RedirectLoop, SourceError, TooManyRedirects
+from etl_service.extract.errors import (
+    BY_PAGE,
+    BY_REDIRECT,
+    BY_URL,
+    AddressUnusable,
+    Named,
+    Place,
+    RedirectLoop,
+    SourceError,
+    TooManyRedirects,
+)
 from etl_service.extract.page import Answer, Page, open_page
 from etl_service.extract.pagination import Request
 from etl_service.extract.urls import Redactor, origin, resolve, with_params
@@ -92,12 +102,13 @@ class Client:
             SourceError: the answer tells of a failure, or there is none.
         """
         method, url, trusted = self.extract.method, request.url, request.trusted
+        named = BY_URL if origin(url) == origin(self.extract.url) else BY_PAGE
         visited: set[tuple[str, str]] = set()
         for _ in range(MAX_REDIRECTS + 1):
             if (method, url) in visited:
                 raise RedirectLoop(f"a redirect leads back to {self.redactor.url(url)}", place)
             visited.add((method, url))
-            response = await self._ask(method, url, trusted, place)
+            response = await self._ask(method, url, trusted, place, named)
             if response.status_code not in _REDIRECTS or "location" not in response.headers:
                 return await self._answer(response, url, trusted, place)
             await response.aclose()
@@ -106,21 +117,21 @@ class Client:
                 raise AddressUnusable("the redirect leads to no address of the web", place)
             if response.status_code not in _KEEP_METHOD:
                 method = "GET"
-            url, trusted = target, trusted and origin(target) == origin(self.extract.url)
+            url, trusted, named = target, trusted and origin(target) == origin(self.extract.url), BY_REDIRECT
         raise TooManyRedirects(f"more than {MAX_REDIRECTS} redirects, the last to {self.redactor.url(url)}", place)
 
-    async def _ask(self, method: str, url: str, trusted: bool, place: Place) -> httpx.Response:
+    async def _ask(self, method: str, url: str, trusted: bool, place: Place, named: Named) -> httpx.Response:
         """Send one request; once more if its credentials can be renewed."""
         if not trusted:
-            return await self._send(method, url, None, place)
+            return await self._send(method, url, None, place, named)
         grant = await self.credentials.grant()
-        response = await self._send(method, url, grant, place)
+        response = await self._send(method, url, grant, place, named)
         if response.status_code == httpx.codes.UNAUTHORIZED and await self.credentials.renew(grant):
             await response.aclose()
-            response = await self._send(method, url, await self.credentials.grant(), place)
+            response = await self._send(method, url, await self.credentials.grant(), place, named)
         return response
 
-    async def _send(self, method: str, url: str, grant: Grant | None, place: Place) -> httpx.Response:
+    async def _send(self, method: str, url: str, grant: Grant | None, place: Place, named: Named) -> httpx.Response:
         headers = httpx.Headers()
         content = None
         if method == "POST" and self.extract.body is not None:
@@ -130,7 +141,7 @@ class Client:
             headers.update(self.extract.headers)
             headers.update(dict(grant.headers))
             url = with_params(url, grant.params)
-        return await self.wire.send(method, url, place, headers=headers, content=content)
+        return await self.wire.send(method, url, place, headers=headers, content=content, named=named)
 
     async def _answer(self, response: httpx.Response, url: str, trusted: bool, place: Place) -> Answer:
         elsewhere = f"credentials were left out, since this came from {self.redactor.url(url)}; use that as extract.url"

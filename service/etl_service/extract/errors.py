@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -17,6 +18,20 @@ class Place:
 
     def __str__(self) -> str:
         return self.url if self.page is None else f"page {self.page} of {self.url}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Who named an address: the field of the document that is behind it, and how to say so."""
+
+    field: str
+    words: str
+
+
+BY_URL = Named("extract.url", "extract.url")
+BY_REDIRECT = Named("extract.url", "a redirect")
+BY_PAGE = Named("extract.pagination", "the address of the next page")
+BY_TOKEN_URL = Named("extract.auth.oauth2.tokenUrl", "extract.auth.oauth2.tokenUrl")
 
 
 class SourceError(ExtractError):
@@ -37,25 +52,29 @@ class SourceError(ExtractError):
         remedy: str | None = None,
         status: int | None = None,
         retry_after: float | None = None,
+        field: str | None = None,
     ) -> None:
         self.what = what
         self.place = place
         self.advice = self.remedy if remedy is None else remedy
         self.status = status
         self.retry_after = retry_after
-        super().__init__("; ".join(filter(None, (f"{place}: {what}", self.advice))))
+        super().__init__("; ".join(filter(None, (f"{place}: {what}", self.advice))), field=field)
 
     def after(self, retries: int) -> Self:
         """The same error, saying how often it was tried again."""
         if not retries:
             return self
         times = "once" if retries == 1 else f"{retries} times"
+        return self._again(f"{self.what} (tried again {times})", self.place, self.advice)
+
+    def redacted(self, text: Callable[[str], str]) -> Self:
+        """The same error, its words as ``text`` gives them back."""
+        return self._again(text(self.what), Place(text(self.place.url), self.place.page), text(self.advice))
+
+    def _again(self, what: str, place: Place, advice: str) -> Self:
         return type(self)(
-            f"{self.what} (tried again {times})",
-            self.place,
-            remedy=self.advice,
-            status=self.status,
-            retry_after=self.retry_after,
+            what, place, remedy=advice, status=self.status, retry_after=self.retry_after, field=self.field
         )
 
 
@@ -141,6 +160,20 @@ class AddressUnusable(SourceError):
 
     reason = "AddressUnusable"
     remedy = "check extract.url"
+
+
+class SourceForbidden(SourceError):
+    """An address that the platform does not let pipelines read."""
+
+    reason = "SourceForbidden"
+    remedy = "let whoever runs the platform add the host or its network to ETL_ALLOWED_SOURCES, or read another"
+
+
+class ProxyUnusable(SourceError):
+    """The environment names a proxy that is none."""
+
+    reason = "ProxyUnusable"
+    remedy = "write it like http://proxy.example.com:3128"
 
 
 # What a body is not

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -16,7 +16,10 @@ from etl_service.extract.auth import SecretReader, credentials
 from etl_service.extract.body import ACCEPTED, Allowance
 from etl_service.extract.client import Client
 from etl_service.extract.envelope import Wanted
+from etl_service.extract.errors import Place
+from etl_service.extract.gate import Gate
 from etl_service.extract.limiter import Limiter
+from etl_service.extract.network import ways
 from etl_service.extract.urls import Redactor
 from etl_service.extract.window import Fetch
 from etl_service.extract.wire import Wire
@@ -45,16 +48,20 @@ async def open_http(
     clock: Callable[[], datetime],
     sleep: Callable[[float], Awaitable[None]],
     random: Callable[[], float],
+    gate: Gate | None,
+    environ: Mapping[str, str],
     transport: httpx.AsyncBaseTransport | None,
 ) -> AsyncGenerator[Fetch, None]:
     """Gives what fetches a page, and keeps its connections as long as it is open.
 
     Raises:
         SpecError, SecretUnusable: a secret cannot be read or sent.
+        ProxyUnusable: the environment names a proxy that is none.
     """
     now = asyncio.get_running_loop().time
     limiter = Limiter(extract.limits.requests_per_second, now=now, sleep=sleep)
-    async with _http(extract, transport) as http:
+    place = Place(redactor.url(extract.url))
+    async with _http(extract, gate, environ, transport, place) as http:
         wire = Wire(http, limiter, redactor, stats, clock)
         client = Client(
             extract=extract,
@@ -70,15 +77,29 @@ async def open_http(
         yield client.fetch
 
 
-def _http(extract: Extract, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def _http(
+    extract: Extract,
+    gate: Gate | None,
+    environ: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport | None,
+    place: Place,
+) -> httpx.AsyncClient:
     limits: Limits = extract.limits
+    mounts: Mapping[str, httpx.AsyncBaseTransport | None] = {}
+    if transport is None:
+        transport, mounts = ways(
+            gate,
+            environ,
+            http2=extract.url.startswith("https:"),  # without TLS nothing negotiates it, and the import takes time
+            limits=httpx.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
+            place=place,
+        )
     http = httpx.AsyncClient(
         headers=HEADERS,
-        http2=extract.url.startswith("https:"),  # without TLS nothing negotiates it, and the import takes time
-        limits=httpx.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
         # a wait for one of our own connections is not the source's silence
         timeout=httpx.Timeout(limits.timeout.total_seconds(), pool=None),
         transport=transport,
+        mounts=mounts,
     )
     # a cookie would be a credential that nobody keeps at home, and would make requests depend on each other
     http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))

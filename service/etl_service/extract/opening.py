@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random as randomness
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from etl_service.extract.body import Allowance
 from etl_service.extract.envelope import Wanted, parse_pointer
 from etl_service.extract.errors import AddressUnusable, PaginationInvalid, Place
 from etl_service.extract.file import FileFetch
+from etl_service.extract.gate import Gate
 from etl_service.extract.incremental import begin
 from etl_service.extract.pagination import Pager, pager
 from etl_service.extract.sample import SampleFetch
@@ -46,6 +47,8 @@ async def open_source(
     clock: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     random: Callable[[], float] = randomness.random,
+    gate: Gate | None = None,
+    environ: Mapping[str, str] = {},
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncGenerator[Source, None]:
     """Open the source; nothing is asked of it until its chunks are. Leaving ends all that is under way.
@@ -57,7 +60,9 @@ async def open_source(
         clock: tells the time, with its zone.
         sleep: waits between attempts, and for a request's turn.
         random: a number from 0 to 1, for the pauses between attempts.
-        transport: takes the place of the network; also where an address can be checked before it is connected to.
+        gate: judges the addresses that are connected to; without it, all may be.
+        environ: where proxies are named, as in ``HTTPS_PROXY``.
+        transport: takes the place of the network.
 
     Raises:
         SpecError: a secret is not where the document says.
@@ -90,6 +95,8 @@ async def open_source(
                     clock=clock,
                     sleep=sleep,
                     random=random,
+                    gate=gate,
+                    environ=environ,
                     transport=transport,
                 )
                 fetch = await stack.enter_async_context(opened)

@@ -8,7 +8,14 @@ from itertools import islice
 
 import msgspec
 
-from etl_service.extract.errors import MaxPagesExceeded, PageRepeated, Place, SourceIncomplete, SourceRefused
+from etl_service.extract.errors import (
+    MaxPagesExceeded,
+    PageRepeated,
+    Place,
+    SourceError,
+    SourceIncomplete,
+    SourceRefused,
+)
 from etl_service.extract.page import Page
 from etl_service.extract.pagination import Pager, Progress, Request, read_total
 from etl_service.extract.parts import Part
@@ -67,6 +74,9 @@ class Source:
                 likely = islice(self._pager.likely(request, progress), self._limits.max_pages - self._number)
                 request = self._pager.after(request, progress)
                 await window.expect(likely, self._number + 1)
+        except SourceError as error:
+            # Whatever they quote, here all secrets are known, those too that came up on the way.
+            raise error.redacted(self._redactor.text) from error
         finally:
             await window.close()
         if self.stats.total is not None and self._fetched < self.stats.total:

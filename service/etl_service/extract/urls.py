@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Mapping
-from urllib.parse import quote, unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
+from html import escape
+from urllib.parse import quote, quote_plus, unquote_plus, urldefrag, urlencode, urljoin, urlsplit, urlunsplit
 
 from etl_service.spec.credentials import is_credential
 
@@ -47,17 +50,19 @@ class Redactor:
     def __init__(self, params: Collection[str] = ()) -> None:
         self._params = frozenset(params)
         self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
 
     def learn(self, secret: str) -> str:
         """Remember a secret and give it back. Very short ones are not: hiding each ``1`` would hide the text."""
         if len(secret) >= _SHORTEST:
-            self._secrets |= {secret, quote(secret, safe=""), quote(secret, safe=":,/@")}
+            self._secrets |= _spellings(secret)
+            longest_first = sorted(self._secrets, key=len, reverse=True)
+            # Whatever the case: of headers and of escapes such as %2F it means nothing, and may have been changed.
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
         return secret
 
     def text(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, _HIDDEN)
-        return text
+        return self._pattern.sub(_HIDDEN, text) if self._pattern else text
 
     def url(self, url: str) -> str:
         parts = urlsplit(url)
@@ -72,6 +77,22 @@ class Redactor:
 
 
 _SHORTEST = 4
+
+
+def _spellings(secret: str) -> set[str]:
+    """A secret as sources may write it when they repeat it: in addresses, in JSON, in pages for people."""
+    in_json = json.dumps(secret)[1:-1]
+    return {
+        secret,
+        " ".join(secret.split()),
+        *(quote(secret, safe=safe) for safe in ("", "/", ":,/@")),
+        quote_plus(secret),
+        in_json,
+        in_json.replace("/", r"\/"),
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        escape(secret),
+        escape(secret, quote=False),
+    }
 
 
 def _name(pair: str) -> str:

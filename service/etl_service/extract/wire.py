@@ -14,16 +14,21 @@ import httpx
 
 from etl_service.extract.body import PIECE, Allowance, decoded
 from etl_service.extract.errors import (
+    BY_TOKEN_URL,
+    BY_URL,
     AddressUnusable,
     BodyTruncated,
+    Named,
     Place,
     RateLimited,
     SourceError,
     SourceFailed,
+    SourceForbidden,
     SourceRefused,
     SourceTimeout,
     SourceUnreachable,
 )
+from etl_service.extract.gate import Forbidden
 from etl_service.extract.limiter import Limiter
 from etl_service.extract.urls import Redactor
 from etl_service.model import SourceStats
@@ -47,12 +52,20 @@ class Wire:
     clock: Callable[[], datetime]
 
     async def send(
-        self, method: str, url: str, place: Place, *, headers: Mapping[str, str], content: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        place: Place,
+        *,
+        headers: Mapping[str, str],
+        content: bytes | None = None,
+        named: Named = BY_URL,
     ) -> httpx.Response:
         """The answer, its body yet unread: whoever asked closes it.
 
         Raises:
             AddressUnusable, SourceUnreachable, SourceTimeout: there is none.
+            SourceForbidden: the platform does not let this address be read, which ``named`` has given.
         """
         try:
             request = self.http.build_request(method, url, headers=dict(headers), content=content)
@@ -61,6 +74,12 @@ class Wire:
         await self.limiter.turn()
         try:
             response = await self.http.send(request, stream=True, auth=None, follow_redirects=False)
+        except Forbidden as error:
+            self._count("error")
+            what = f"{named.words} leads to {error}, which this platform does not let pipelines read"
+            raise SourceForbidden(what, place, field=named.field) from error
+        except httpx.InvalidURL as error:  # of a redirect, which httpx reads though it is not to follow it
+            raise AddressUnusable("the redirect leads to no address of the web", place) from error
         except httpx.HTTPError as error:
             self._count("error")
             raise self._translated(error, place) from error
@@ -76,7 +95,9 @@ class Wire:
         place = Place(self.redactor.url(url))
         content = httpx.QueryParams(form)
         headers = {**headers, "Content-Type": "application/x-www-form-urlencoded"}
-        response = await self.send("POST", url, place, headers=headers, content=str(content).encode())
+        response = await self.send(
+            "POST", url, place, headers=headers, content=str(content).encode(), named=BY_TOKEN_URL
+        )
         try:
             await self.check(response, place)
             async with aclosing(self.body(response, place, Allowance(SourceStats(), PIECE))) as body:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from etl_service.extract import Source, open_source
+from etl_service.extract import Gate, Resolve, Source, open_source, system_resolve
 from etl_service.model import Value
-from etl_service.spec import Extract, Secret, read_secret
+from etl_service.spec import AllowedSources, Extract, Secret, read_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -45,8 +46,11 @@ class World:
     secrets: Path = Path("/run/secrets")  #: where a ``secretKeyRef`` is read: ``<secrets>/<name>/<key>``
     environ: Mapping[str, str] = field(
         default_factory=lambda: os.environ
-    )  #: where secrets that are named as ``env`` are read
+    )  #: where secrets that are named as ``env`` are read, and proxies
+    sources: AllowedSources | None = None  #: which may be read; None: any
+    resolve: Resolve = system_resolve
     clock: Callable[[], datetime] = utc_now
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep  #: between attempts at a request
     transport: httpx.AsyncBaseTransport | None = None
     stop: Stop = field(default_factory=Stop)
     suffix: Callable[[], str] = lambda: secrets.token_hex(3)
@@ -67,6 +71,9 @@ class World:
             base=self.base,
             secrets=self.read_secret,
             clock=self.clock,
+            sleep=self.sleep,
+            gate=Gate(self.sources, self.resolve) if self.sources else None,
+            environ=self.environ,
             transport=self.transport,
         )
 

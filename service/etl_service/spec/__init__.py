@@ -20,10 +20,13 @@ from etl_service.spec.problems import Problem, SpecInvalid
 from etl_service.spec.schedule import Schedule, next_times
 from etl_service.spec.schema import document_schema, json_schema
 from etl_service.spec.secret import SECRETS, Secret, SecretMissing, read_secret
+from etl_service.spec.sources import ANYTHING, AllowedSources, SourcesInvalid, allowed_sources
 from etl_service.spec.transform import Clean, ColumnSpec, ColumnType, OnError, Transform
 
 __all__ = [
+    "ANYTHING",
     "SECRETS",
+    "AllowedSources",
     "ApiKey",
     "Auth",
     "Basic",
@@ -59,11 +62,13 @@ __all__ = [
     "SecretKeyRef",
     "SecretMissing",
     "Service",
+    "SourcesInvalid",
     "SpecInvalid",
     "Sqlite",
     "Storage",
     "Toleration",
     "Transform",
+    "allowed_sources",
     "document_schema",
     "json_schema",
     "load_pipeline",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
-from etl_service.api.guard import MAX_BODY
+from etl_service.api.guard import MAX_BODY, Guard
+from etl_service.api.rate import Bucket
+from etl_service.settings import Settings
 
 from .conftest import InProcess
 
@@ -131,6 +135,65 @@ class TestBodies:
                 yield b"x" * 65536
 
         assert empty.ask("DELETE", NOWHERE, content=endless()).status_code == 413
+
+    def test_one_that_does_not_come_is_not_waited_for(self) -> None:
+        async def never() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def unasked(*arguments: Any) -> None:
+            raise AssertionError("nobody is to be asked")
+
+        scope = {"type": "http", "method": "POST", "path": "/etl/run", "root_path": "", "headers": [(b"host", b"::1")]}
+        asyncio.run(Guard(unasked, Settings(host="0.0.0.0"), body_patience=0.05)(scope, never, send))
+
+        assert sent[0]["status"] == 408
+        assert b"RequestTimeout" in sent[1]["body"]
+
+
+class TestRate:
+    def test_more_changes_than_are_let_be_are_refused_with_when_to_try_again(
+        self, make: Callable[..., InProcess], document: Path
+    ) -> None:
+        service = make(document, changes_per_minute=3)
+
+        answers = [service.ask("DELETE", NOWHERE) for _ in range(5)]
+
+        assert [answer.status_code for answer in answers] == [404, 404, 404, 429, 429]
+        assert answers[-1].json()["reason"] == "TooManyRequests"
+        assert "ETL_CHANGES_PER_MINUTE" in answers[-1].json()["detail"]
+        assert answers[-1].headers["retry-after"] == "20"
+        assert answers[-1].headers["x-content-type-options"] == "nosniff"
+
+    def test_reads_are_counted_by_nobody_and_who_is_not_let_in_takes_nothing_from_others(
+        self, make: Callable[..., InProcess], document: Path
+    ) -> None:
+        service = make(document, changes_per_minute=1, api_token=TOKEN)
+
+        assert [service.get("/posts").status_code for _ in range(3)] == [200] * 3
+        assert [service.ask("DELETE", NOWHERE).status_code for _ in range(3)] == [401] * 3
+        assert service.ask("DELETE", NOWHERE, headers={**BEARER, "origin": "https://evil.example"}).status_code == 403
+        assert service.ask("DELETE", NOWHERE, headers=BEARER).status_code == 404
+
+    def test_a_bucket_that_is_empty_fills_again_as_time_goes_by(self) -> None:
+        seconds = 0.0
+        bucket = Bucket(60, now=lambda: seconds)
+        assert [bucket.take() for _ in range(61)] == [0.0] * 60 + [1.0]
+
+        seconds = 0.25
+        assert bucket.take() == 0.75
+        seconds = 2.0
+        assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 1.0]
+        seconds = 3600.0
+        assert sum(bucket.take() == 0.0 for _ in range(100)) == 60
+
+    def test_nought_sets_no_limit(self) -> None:
+        assert {Bucket(0).take() for _ in range(1000)} == {0.0}
 
 
 class TestHeaders:

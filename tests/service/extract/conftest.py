@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from etl_service.extract import open_source
+from etl_service.extract import Gate, open_source
 from etl_service.model import Chunk, SourceStats
 from etl_service.spec import Extract, Secret
 from sources import hostile
@@ -30,6 +30,8 @@ class Reading:
         self.base = base
         self.secrets: dict[str, str] = {}  #: by the name of their environment variable
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.gate: Gate | None = None
+        self.environ: Mapping[str, str] = {}
         self.slept: list[float] = []
         self.chunks: list[Chunk] = []
         self.stats = SourceStats()
@@ -68,6 +70,8 @@ class Reading:
                 clock=self.clock,
                 sleep=self._sleep,
                 random=lambda: 0.5,
+                gate=self.gate,
+                environ=self.environ,
                 transport=transport,
             ) as source,
         ):
