@@ -161,7 +161,7 @@ def command_line() -> str:
 
 
 def environment() -> str:
-    """Every environment variable, from the comments beside the settings."""
+    """Every environment variable, from the comments above the settings."""
     parts = [
         "# Settings\n",
         "What the environment decides, and no document does. An empty variable counts as not set; one that cannot be "
@@ -174,14 +174,14 @@ def environment() -> str:
     return "\n".join(parts)
 
 
-#: `port: int = 8000  #: ETL_PORT, of probes and metrics`
-_SETTING = re.compile(r"^    (?P<name>\w+): .* = .*  #: (?P<variable>ETL_\w+)(?:, (?P<said>.*))?$", re.MULTILINE)
+#: `#: ETL_PORT: the port.` in one line or more, and `port: int = 8000` below.
+_SETTING = re.compile(r"^    #: (?P<variable>ETL_\w+): (?P<said>.*(?:\n    #: .*)*)\n    (?P<name>\w+):", re.MULTILINE)
 
 
 def _variables(settings: type[Any]) -> Iterator[tuple[str, str, str]]:
     for found in _SETTING.finditer(inspect.getsource(settings)):
         default = getattr(settings(), found["name"])
-        yield found["variable"], found["said"] or "", _default(default)
+        yield found["variable"], found["said"].replace("#: ", ""), _default(default)
 
 
 def _default(value: object) -> str:
@@ -195,15 +195,15 @@ def reasons() -> str:
     for found in pkgutil.walk_packages(etl_service.__path__, "etl_service."):
         if not found.name.endswith("__main__"):
             importlib.import_module(found.name)
-    known = {kind.reason: inspect.cleandoc(kind.__doc__ or "").split("\n\n")[0] for kind in _kinds(EtlError)}
-    rows = [f"| `{reason}` | {_cell(said)} |" for reason, said in sorted(known.items())]
+    known = {kind.reason: kind for kind in _kinds(EtlError)}
+    rows = [f"| `{reason}` | {_promise(kind)} | {_remedy(kind)} |" for reason, kind in sorted(known.items())]
     return "\n".join(
         [
             "# Reasons\n",
             "An error has a reason that does not change between versions, and a message that names the field and the "
             "remedy. Both are in the run record, in `application/problem+json`, on the command line and in the status "
             "of the resource.\n",
-            "| reason | |\n|---|---|",
+            "| reason | what it is | what to do |\n|---|---|---|",
             *rows,
             "",
         ]
@@ -215,6 +215,14 @@ def _kinds(kind: type[EtlError]) -> Iterator[type[EtlError]]:
         if "reason" in vars(one):
             yield one
         yield from _kinds(one)
+
+
+def _promise(kind: type[EtlError]) -> str:
+    return _cell(inspect.cleandoc(vars(kind)["__doc__"]).split("\n\n")[0].replace("``", "`"))
+
+
+def _remedy(kind: type[EtlError]) -> str:
+    return _cell(getattr(kind, "remedy", ""))
 
 
 def _cell(text: str) -> str:

@@ -21,15 +21,26 @@ class SettingsInvalid(Exception):
 class Settings:
     """What the platform decides, and no pipeline does."""
 
-    namespaces: tuple[str, ...] = ()  #: ETL_NAMESPACES, with commas between; none means the whole cluster
-    service_image: str = f"etlpipeline/service:{__version__}"  #: ETL_SERVICE_IMAGE
-    frontend_image: str = f"etlpipeline/frontend:{__version__}"  #: ETL_FRONTEND_IMAGE
-    allowed_sources: str = "public"  #: ETL_ALLOWED_SOURCES, what pipelines may read besides public addresses; * for all
-    port: int = 8080  #: ETL_PORT, of probes and metrics
-    log_level: LogLevel = "info"  #: ETL_LOG_LEVEL
-    lease: str | None = None  #: ETL_LEASE, the Lease that one of several replicas holds; none where there is one
-    identity: str = "etl-operator"  #: ETL_POD_NAME, which holds the Lease
-    home: str = "default"  #: ETL_POD_NAMESPACE, where the Lease is
+    #: ETL_NAMESPACES: the namespaces to keep, with commas between. Not set, it is the whole cluster.
+    namespaces: tuple[str, ...] = ()
+    #: ETL_SERVICE_IMAGE: for pipelines that name none in service.image.
+    service_image: str = f"etlpipeline/service:{__version__}"
+    #: ETL_FRONTEND_IMAGE: for pipelines that name none in frontend.image.
+    frontend_image: str = f"etlpipeline/frontend:{__version__}"
+    #: ETL_ALLOWED_SOURCES: what pipelines may read besides public addresses, with commas between: hosts, `*.domains`,
+    #: addresses and networks; or `*` for anything.
+    allowed_sources: str = "public"
+    #: ETL_PORT: of probes and metrics.
+    port: int = 8080
+    #: ETL_LOG_LEVEL: debug, info, warning or error.
+    log_level: LogLevel = "info"
+    #: ETL_LEASE: etl-operator, where there are several replicas: the Lease that the one at work holds, and no other
+    #: name. Not set where there is one.
+    lease: str | None = None
+    #: ETL_POD_NAME: the pod's name, which holds the Lease.
+    identity: str = "etl-operator"
+    #: ETL_POD_NAMESPACE: the pod's namespace, where the Lease is.
+    home: str = "default"
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

@@ -31,21 +31,39 @@ class SettingsInvalid(EtlError):
 class Settings:
     """What the environment decides, and no document does."""
 
-    database: Path = Path("etl.db")  #: ETL_DATABASE
-    pipeline: Path | None = None  #: ETL_PIPELINE, the document where the command line names none
-    secrets: Path = Path("/run/secrets")  #: ETL_SECRETS, where a secretKeyRef is read: ``<name>/<key>``
-    sources: AllowedSources | None = None  #: ETL_ALLOWED_SOURCES, which sources may be read; None: any
-    host: str = "127.0.0.1"  #: ETL_HOST
-    port: int = 8000  #: ETL_PORT
-    hosts: tuple[str, ...] = ()  #: ETL_ALLOWED_HOSTS, the names by which the service may be asked to change something
-    api_token: str | None = field(default=None, repr=False)  #: ETL_API_TOKEN, or the content of ETL_API_TOKEN_FILE
-    api_protect: Protect = "writes"  #: ETL_API_PROTECT
-    changes_per_minute: int = 120  #: ETL_CHANGES_PER_MINUTE, runs, replays and cancellations over REST; 0 for no limit
-    keep_schedule: bool = True  #: ETL_KEEP_SCHEDULE; no where something else keeps it, as a CronJob does on a cluster
-    termination_log: Path | None = None  #: ETL_TERMINATION_LOG, where a run leaves its record, at most 4 KiB of it
-    lost_runs: Path | None = None  #: ETL_LOST_RUNS, where others tell what became of runs that could not say it
-    log_format: LogFormat = "console"  #: ETL_LOG_FORMAT
-    log_level: LogLevel | None = None  #: ETL_LOG_LEVEL; None is for the command to decide
+    #: ETL_DATABASE: the SQLite file.
+    database: Path = Path("etl.db")
+    #: ETL_PIPELINE: the document, where the command line names none.
+    pipeline: Path | None = None
+    #: ETL_SECRETS: the folder where a secretKeyRef is read, as `<name>/<key>`.
+    secrets: Path = Path("/run/secrets")
+    #: ETL_ALLOWED_SOURCES: what may be read besides public addresses, with commas between: hosts, `*.domains`,
+    #: addresses and networks; or `*` for anything, as where it is not set. Set and empty, it admits public addresses
+    #: alone.
+    sources: AllowedSources | None = None
+    #: ETL_HOST: the address to listen on.
+    host: str = "127.0.0.1"
+    #: ETL_PORT: the port to listen on.
+    port: int = 8000
+    #: ETL_ALLOWED_HOSTS: names by which the service may be asked to change something, with commas between. Not
+    #: set, they are this machine's own where it listens to nobody else, and any elsewhere.
+    hosts: tuple[str, ...] = ()
+    #: ETL_API_TOKEN: what a client must send to change something; or ETL_API_TOKEN_FILE, a file that holds it.
+    api_token: str | None = field(default=None, repr=False)
+    #: ETL_API_PROTECT: what needs the token, writes or reads too.
+    api_protect: Protect = "writes"
+    #: ETL_CHANGES_PER_MINUTE: how many runs, replays and cancellations may be asked for over REST; 0 sets no limit.
+    changes_per_minute: int = 120
+    #: ETL_KEEP_SCHEDULE: yes, or no where something else keeps it, as a CronJob does on a cluster.
+    keep_schedule: bool = True
+    #: ETL_TERMINATION_LOG: a file in which a run leaves its record, at most 4 KiB of it.
+    termination_log: Path | None = None
+    #: ETL_LOST_RUNS: a file in which others tell what became of runs that could not say it.
+    lost_runs: Path | None = None
+    #: ETL_LOG_FORMAT: console or json.
+    log_format: LogFormat = "console"
+    #: ETL_LOG_LEVEL: debug, info, warning or error. Not set, a run by hand tells warnings, and everything else info.
+    log_level: LogLevel | None = None
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

@@ -146,11 +146,15 @@ class SecretUnusable(SourceError):
 
 
 class TooManyRedirects(SourceError):
+    """One redirect follows another, too often."""
+
     reason = "TooManyRedirects"
     remedy = "use the address they lead to as extract.url"
 
 
 class RedirectLoop(SourceError):
+    """A redirect leads back to where it came from."""
+
     reason = "RedirectLoop"
     remedy = "check extract.url and extract.auth; some sources redirect who is not signed in"
 
@@ -187,6 +191,8 @@ class WrongContent(SourceError):
 
 
 class InvalidJson(SourceError):
+    """A body, or a line of it, is no JSON."""
+
     reason = "InvalidJson"
     remedy = "ask who runs the source to mend it"
 
@@ -199,16 +205,22 @@ class BodyCorrupt(SourceError):
 
 
 class RecordsMissing(SourceError):
+    """There is nothing at `extract.records`."""
+
     reason = "RecordsMissing"
     remedy = "point extract.records at the array of records"
 
 
 class RecordsNotAnArray(SourceError):
+    """What is at `extract.records` is something else than an array."""
+
     reason = "RecordsNotAnArray"
     remedy = "point extract.records at the array of records"
 
 
 class RecordTooLarge(SourceError):
+    """A record is larger than one may be."""
+
     reason = "RecordTooLarge"
     remedy = "point extract.records at the array whose elements are the records"
 
@@ -238,11 +250,15 @@ class PaginationInvalid(SourceError):
 
 
 class MaxPagesExceeded(SourceError):
+    """The source has more pages than `limits.maxPages`."""
+
     reason = "MaxPagesExceeded"
     remedy = "raise extract.limits.maxPages, or ask for larger pages"
 
 
 class MaxBytesExceeded(SourceError):
+    """The source has more bytes than `limits.maxBytes`."""
+
     reason = "MaxBytesExceeded"
     remedy = "raise extract.limits.maxBytes if that much is expected"
 
@@ -272,5 +288,7 @@ class LookbackImpossible(SourceError):
 
 
 class FileUnreadable(SourceError):
+    """The file is not there, or may not be read."""
+
     reason = "FileUnreadable"
     remedy = "check extract.url; a relative path starts at the folder of the document"

@@ -16,18 +16,26 @@ class Busy(LoadError):
 
 
 class DatabaseUnavailable(LoadError):
+    """The database cannot be reached, or does not do what it is asked."""
+
     reason = "DatabaseUnavailable"
 
 
 class DatabaseFull(DatabaseUnavailable):
+    """There is no room for what is to be written."""
+
     reason = "DatabaseFull"
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
+    """The database can be read, and not written."""
+
     reason = "DatabaseReadOnly"
 
 
 class DatabaseCorrupt(DatabaseUnavailable):
+    """What is there is no database, or a damaged one."""
+
     reason = "DatabaseCorrupt"
 
 
