@@ -53,9 +53,9 @@ ELSEWHERE = {
     """kubectl patch etl posts --type merge --patch '{"spec": {"storage": {"size": "10Gi"}}}'""": "needs a class that "
     "can grow volumes",
     "kubectl exec deployment/posts-service -- etl replay": "needs rejected records; service/cli has some",
-    "kubectl delete etlpipelines --all --all-namespaces": "test_pipelines.py deletes, and leaves a retained volume",
+    "kubectl delete etlpipelines --all --all-namespaces --cascade=foreground": "test_overlays.py removes all there is",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
-    "kubectl delete -k .": "would end the cluster that other tests need",
+    "kubectl delete -k .": "test_overlays.py removes all there is",
     "make lock": "asks a registry; test_locks.py checks what it writes",
 }
 
