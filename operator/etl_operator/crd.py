@@ -93,7 +93,8 @@ def _structural(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, 
 
 def _map(part: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """The members of an object: fields with names of their own, or any names with values of one kind."""
-    if "properties" in part:
+    # The server leaves out a map of no fields, and what is applied again must be what it has.
+    if part.get("properties"):
         return {"properties": {name: _structural(value, definitions) for name, value in part["properties"].items()}}
     values = part.get("additionalProperties")
     if not isinstance(values, dict):
