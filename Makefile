@@ -55,6 +55,10 @@ faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random m
 e2e-faults: $(venv)/dev.installed ## Kill operators, pods and the API server of a cluster of its own
 	$(bin)/pytest -m faults tests/e2e
 
+.PHONY: e2e-gitops
+e2e-gitops: $(venv)/dev.installed ## Let a real Argo CD follow a repository, on a cluster of its own: twenty minutes
+	$(bin)/pytest -m gitops tests/gitops
+
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
 	$(bin)/python -m compileall -q service

@@ -40,7 +40,7 @@ def kstatus(resources: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def kstatus_rules(resource: dict[str, Any]) -> str:
-    """As kstatus decides, for where there is no Go; the rules are its checkGenericProperties and checkReadyCondition."""
+    """As kstatus decides, for where there is no Go: its checkGenericProperties, and then its checkReadyCondition."""
     metadata, status = resource["metadata"], resource.get("status", {})
     if "deletionTimestamp" in metadata:
         return "Terminating"
