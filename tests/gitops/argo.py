@@ -112,7 +112,7 @@ class ArgoCD:
 
 @contextmanager
 def watched(kube: Kube, kind: str, line: str) -> Iterator[list[str]]:
-    """What kubectl prints of these objects, a line for each now and for each change; it is there when the block ends."""
+    """What kubectl prints of these objects, a line for each now and at each change; all there when the block ends."""
     command = ["kubectl", "--namespace", kube.namespace, "get", kind, "--watch", "--output"]
     seen: list[str] = []
     with tempfile.TemporaryFile("w+") as output:
@@ -148,8 +148,16 @@ def argo_cd(folder: Path) -> Iterator[ArgoCD]:
         argocd = Kube(name, kubeconfig, "argocd")
         _start_git_server(argocd.within("git"))
         argocd("create", "namespace", "argocd")
-        argocd.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": IMPATIENT})
+        # First, since it is read at the start; and in a name of its own, or else the manifests would take it back.
+        impatient = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "argocd-cm"}, "data": IMPATIENT}
+        argocd("apply", "--server-side", "--field-manager", "tests", "-f", "-", given=json.dumps(impatient))
         argocd("apply", "--server-side", "-f", "-", given=manifests)
+        for part in (
+            "deployment/argocd-redis",
+            "deployment/argocd-repo-server",
+            "statefulset/argocd-application-controller",
+        ):
+            argocd("rollout", "status", part, "--timeout", "180s")
         yield ArgoCD(argocd, _clone(folder / "repository", argocd))
     finally:
         kind("delete", "cluster")
@@ -162,7 +170,7 @@ def _text(path_or_url: str) -> str:
 
 
 def _images(manifests: str) -> list[str]:
-    """Those of the project, as both environments name them, and of Argo CD's what this machine has: the rest is pulled."""
+    """The project's, as both environments name them, and of Argo CD's what this machine has: the rest is pulled."""
     docker("build", "--quiet", "--target", "sample-api", "--tag", "etlpipeline/sample-api:dev", ".")
     docker("build", "--quiet", "--tag", "etlpipeline/git-server:dev", str(GIT_SERVER))
     ours = {f"etlpipeline/{part}:dev" for part in ("service", "frontend", "operator", "sample-api", "git-server")}
@@ -182,12 +190,17 @@ def _start_git_server(kube: Kube) -> None:
 
 def _clone(folder: Path, kube: Kube) -> Repository:
     """The working tree as a repository, with its own address in the one place where that is written."""
+    settings = working_tree(folder) / "gitops/argocd/common/settings.yaml"
+    settings.write_text(settings.read_text().replace("https://git.example.com/platform/etlpipeline.git", REPOSITORY))
+    subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, check=True)
+    return Repository(folder, kube)
+
+
+def working_tree(folder: Path) -> Path:
+    """A copy of what a fresh clone of the working tree holds."""
     files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
     for name in filter(None, files.decode().split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    settings = folder / "gitops/argocd/common/settings.yaml"
-    settings.write_text(settings.read_text().replace("https://git.example.com/platform/etlpipeline.git", REPOSITORY))
-    subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, check=True)
-    return Repository(folder, kube)
+    return folder
