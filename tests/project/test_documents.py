@@ -47,6 +47,12 @@ ELSEWHERE = {
     "kubectl delete etlpipelines --all --all-namespaces": "test_pipelines.py deletes, and leaves a retained volume",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
     "kubectl delete -k .": "would end the cluster that other tests need",
+    "make e2e-gitops": "is a test suite of its own, too long for this one",
+    "kubectl apply --server-side --field-manager etlpipeline -k gitops/argocd/health": "gitops/test_argo_cd.py types it",
+    "kubectl apply --server-side -k gitops/argocd/dev": "gitops/test_argo_cd.py types it",
+    "kubectl get applications --namespace argocd --watch": "only shows",
+    "kubectl apply --server-side -k gitops/flux/dev": "needs Flux; gitops/test_manifests.py has its definitions",
+    "kubectl get kustomizations --namespace flux-system --watch": "only shows",
     "make lock": "asks a registry; test_locks.py checks what it writes",
 }
 
