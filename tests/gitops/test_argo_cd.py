@@ -56,6 +56,7 @@ def test_a_push_brings_dev_and_the_operator_comes_first(argo: ArgoCD, dev: Kube)
     commit = argo.repository.push("All of it")
 
     typed(argo, "kubectl apply --server-side --field-manager etlpipeline -k gitops/argocd/health")
+    typed(argo, "kubectl rollout restart statefulset/argocd-application-controller --namespace argocd")
     typed(argo, "kubectl apply --server-side -k gitops/argocd/dev")
 
     for name in ("etl-dev", "etl-dev-operator", "etl-dev-namespace", PIPELINES):
