@@ -108,10 +108,10 @@ def test_the_data_team_may_bring_no_rights_no_secrets_and_nothing_for_the_cluste
 @environments
 def test_argo_cd_never_takes_what_holds_pipelines_or_data(environment, tmp_path):
     kept = set()
-    for part in ("operator", "namespace", "pipelines"):
-        source = applications(environment)[f"etl-{environment}-{part}"]["spec"]["source"]
+    for name, app in of_kind("Application", f"argocd/{environment}/applications").items():
+        source = app["spec"]["source"]
         patches = source.get("kustomize", {}).get("patches", [])
-        for one in delivered(source["path"], patches, tmp_path / part):
+        for one in delivered(source["path"], patches, tmp_path / name):
             options = one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-options")
             if options == "Prune=false,Delete=false":
                 kept.add((one["kind"], one["metadata"]["name"]))
