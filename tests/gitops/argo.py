@@ -100,9 +100,10 @@ class ArgoCD:
             raise AssertionError(f"{name} is {status()}: {self.said(name)}") from late
 
     def said(self, name: str) -> str:
-        """What the last sync of an Application has to say."""
+        """What an Application says of its last sync, and of what keeps it from one."""
         status = (self.application(name) or {}).get("status", {})
-        return str(status.get("operationState", {}).get("message", status.get("conditions", "")))
+        troubles = [condition["message"] for condition in status.get("conditions", ())]
+        return "\n".join([status.get("operationState", {}).get("message", ""), *troubles])
 
     def tree(self, name: str) -> str:
         """What is in an Application, as its users see it."""

@@ -145,7 +145,7 @@ def test_a_document_that_the_schema_refuses_fails_the_sync_with_the_message(argo
 
     argo.repository.pipelines("dev", wrong)
 
-    eventually(lambda: message in argo.said(PIPELINES), 60)
+    eventually(lambda: message in argo.said(PIPELINES), 120)
     assert posts.body["metadata"]["generation"] == before
     argo.arrived(PIPELINES, argo.repository.pipelines("dev", {}))
 
