@@ -68,6 +68,8 @@ bench: $(venv)/dev.installed ## Measure against hand-written programs, or only N
 bench-operator: $(venv)/dev.installed ## Measure the operator over a thousand pipelines, on the cluster of make kind-up
 	tools/kind-up etlpipeline
 	kubectl config use-context kind-etlpipeline
+	kubectl apply --server-side -k . # for it to log no more than it usually does
+	kubectl --namespace etlpipeline-system rollout status deployment/etl-operator --timeout 180s
 	$(bin)/python -m bench.operator
 
 .PHONY: images

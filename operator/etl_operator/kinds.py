@@ -22,6 +22,9 @@ RUN_ANNOTATION: Final = f"{GROUP}/run"
 #: On every child: the hash of what was applied, so that what is no longer wanted is noticed too.
 APPLIED_ANNOTATION: Final = f"{GROUP}/applied"
 
+#: On a namespace, with the value ``enabled``: its pods may ask services and the operator for metrics.
+METRICS_LABEL: Final = f"{GROUP}/metrics"
+
 #: Labels of the operator's own pods.
 OPERATOR: Final = {"app.kubernetes.io/name": "etlpipeline", "app.kubernetes.io/component": "operator"}
 
