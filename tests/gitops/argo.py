@@ -51,12 +51,12 @@ class Repository:
         path = f"config/overlays/{environment}/pipelines"
         kustomization = yaml.safe_load((ROOT / path / "kustomization.yaml").read_text())
         for name, spec in {"posts": posts, **others}.items():
-            patched = document(name, spec)
-            if name == "posts":
-                kustomization["patches"].append({"patch": json.dumps(patched)})
-            else:
+            said = json.dumps(document(name, spec))
+            if name != "posts":
+                (self.folder / path / f"{name}.yaml").write_text(said)
                 kustomization["resources"].append(f"{name}.yaml")
-                (self.folder / path / f"{name}.yaml").write_text(json.dumps(patched))
+            # For the others, too: it has the last word over what the overlay says of all.
+            kustomization["patches"].append({"patch": said})
         (self.folder / path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
         return self.push(f"Pipelines of {environment}: {dict(posts)} {sorted(others)}")
 

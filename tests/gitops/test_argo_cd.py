@@ -22,8 +22,13 @@ pytestmark = [pytest.mark.gitops, pytest.mark.timeout(400)]
 #: How long nothing may happen but runs, in seconds.
 QUIET = 600
 PIPELINES = "etl-dev-pipelines"
-#: A pipeline beside the sample; the overlay would let its volume go with it.
-KEPT = {"extract": {"url": "sample:"}, "load": {"table": "kept", "key": ["id"]}, "frontend": {"enabled": False}}
+#: A pipeline beside the sample, and other than it: its volume is to outlive it.
+KEPT = {
+    "extract": {"url": "sample:"},
+    "load": {"table": "kept", "key": ["id"]},
+    "frontend": {"enabled": False},
+    "storage": {"retain": True},
+}
 
 
 @pytest.fixture(scope="module")
