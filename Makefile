@@ -58,6 +58,10 @@ faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random m
 e2e-faults: $(venv)/dev.installed ## Kill operators, pods and the API server of a cluster of its own
 	$(bin)/pytest -m faults tests/e2e
 
+.PHONY: e2e-gitops
+e2e-gitops: $(venv)/dev.installed ## Let a real Argo CD follow a repository, on a cluster of its own: twenty minutes
+	$(bin)/pytest -m gitops tests/gitops
+
 .PHONY: e2e-upgrade
 e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, or from the commit UPGRADE_FROM, to what is here
 	last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null || true); \

@@ -56,6 +56,12 @@ ELSEWHERE = {
     "kubectl delete etlpipelines --all --all-namespaces --cascade=foreground": "test_overlays.py removes all there is",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
     "kubectl delete -k .": "test_overlays.py removes all there is",
+    "kubectl apply --server-side --field-manager etlpipeline -k gitops/argocd/health": "gitops/test_argo_cd.py",
+    "kubectl rollout restart statefulset/argocd-application-controller --namespace argocd": "gitops/test_argo_cd.py",
+    "kubectl apply --server-side -k gitops/argocd/dev": "gitops/test_argo_cd.py types it",
+    "kubectl get applications --namespace argocd --watch": "only shows",
+    "kubectl apply --server-side -k gitops/flux/dev": "needs Flux; gitops/test_manifests.py has its definitions",
+    "kubectl get kustomizations --namespace flux-system --watch": "only shows",
     "make lock": "asks a registry; test_locks.py checks what it writes",
 }
 

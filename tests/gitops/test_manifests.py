@@ -1,0 +1,183 @@
+"""What is shipped for Argo CD and Flux fits the overlays that it delivers, and itself."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from gitops.argo import working_tree
+from images.engine import ROOT
+
+#: The releases of Flux's controllers whose definitions are looked into.
+FLUX = ["github.com/fluxcd/kustomize-controller@v1.9.6", "github.com/fluxcd/source-controller@v1.9.6"]
+PLACEHOLDER = "git.example.com"
+
+needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+environments = pytest.mark.parametrize("environment", ["dev", "prod"])
+
+
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def of_kind(kind: str, *folders: str, root: Path = ROOT) -> dict[str, dict[str, Any]]:
+    """By name."""
+    objects = [one for folder in folders for one in rendered(root / "gitops" / folder)]
+    return {one["metadata"]["name"]: one for one in objects if one["kind"] == kind}
+
+
+def applications(environment: str, root: Path = ROOT) -> dict[str, dict[str, Any]]:
+    folder = f"argocd/{environment}"
+    return of_kind("Application", folder, f"{folder}/applications", root=root)
+
+
+def delivered(path: str, patches: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """What is at a path of the repository, with patches as Argo CD and Flux lay them on top."""
+    there = working_tree(folder / "repository")
+    (there / "delivered").mkdir()
+    kustomization = {"resources": [f"../{path}"], "patches": patches}
+    (there / "delivered/kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return rendered(there / "delivered")
+
+
+@pytest.mark.parametrize("tool", ["argocd", "flux"])
+def test_what_a_user_changes_is_in_one_place(tool):
+    files = [file for file in (ROOT / "gitops" / tool).rglob("*") if file.is_file()]
+
+    assert sum(file.read_text().count(PLACEHOLDER) for file in files) == 1
+
+
+@needs_kubectl
+@environments
+def test_the_settings_reach_every_application_and_project(environment, tmp_path):
+    there = working_tree(tmp_path / "repository")
+    settings = there / "gitops/argocd/common/settings.yaml"
+    data = {"repository": "ssh://mine/repo", "revision": "stable", "dev": "https://dev", "prod": "https://prod"}
+    settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"data": data}))
+
+    apps = applications(environment, there)
+    projects = of_kind("AppProject", f"argocd/{environment}", root=there)
+
+    sources = [app["spec"]["source"] for app in apps.values()]
+    assert {(source["repoURL"], source["targetRevision"]) for source in sources} == {("ssh://mine/repo", "stable")}
+    assert [project["spec"]["sourceRepos"] for project in projects.values()] == [["ssh://mine/repo"]] * 3
+    servers = {name: app["spec"]["destination"]["server"] for name, app in apps.items()}
+    assert servers.pop(f"etl-{environment}") == "https://kubernetes.default.svc"
+    assert set(servers.values()) == {f"https://{environment}"}
+    for app in apps.values():
+        allowed = projects[app["spec"]["project"]]["spec"]["destinations"]
+        assert app["spec"]["destination"] in allowed
+
+
+@needs_kubectl
+@environments
+def test_a_project_admits_what_its_applications_bring(environment):
+    projects = of_kind("AppProject", f"argocd/{environment}")
+
+    for app in applications(environment).values():
+        spec = projects[app["spec"]["project"]]["spec"]
+        namespaces = {destination["namespace"] for destination in spec["destinations"]}
+        for one in rendered(ROOT / app["spec"]["source"]["path"]):
+            within = one["metadata"].get("namespace")
+            admitted = spec["namespaceResourceWhitelist" if within else "clusterResourceWhitelist"]
+            group = one["apiVersion"].rpartition("/")[0]
+            assert {"group": group, "kind": one["kind"]} in admitted
+            assert within is None or within in namespaces
+
+
+@needs_kubectl
+@environments
+def test_the_data_team_may_bring_no_rights_no_secrets_and_nothing_for_the_cluster(environment):
+    spec = of_kind("AppProject", f"argocd/{environment}")[f"etl-{environment}-pipelines"]["spec"]
+
+    kinds = {admitted["kind"] for admitted in spec["namespaceResourceWhitelist"]}
+    assert spec["clusterResourceWhitelist"] == []
+    assert not kinds & {"*", "Secret", "ServiceAccount", "Role", "RoleBinding", "NetworkPolicy", "ResourceQuota"}
+
+
+@needs_kubectl
+@environments
+def test_argo_cd_never_takes_what_holds_pipelines_or_data(environment, tmp_path):
+    kept = set()
+    for name, app in of_kind("Application", f"argocd/{environment}/applications").items():
+        source = app["spec"]["source"]
+        patches = source.get("kustomize", {}).get("patches", [])
+        for one in delivered(source["path"], patches, tmp_path / name):
+            options = one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-options")
+            if options == "Prune=false,Delete=false":
+                kept.add((one["kind"], one["metadata"]["name"]))
+
+    crd = ("CustomResourceDefinition", "etlpipelines.etlpipeline.dev")
+    assert kept == {crd, ("Namespace", f"etl-{environment}")}
+
+
+@needs_kubectl
+@environments
+def test_flux_never_takes_what_holds_pipelines_or_data(environment, tmp_path):
+    kept = set()
+    for name, kustomization in of_kind("Kustomization", f"flux/{environment}").items():
+        spec = kustomization["spec"]
+        for one in delivered(spec["path"], spec.get("patches", []), tmp_path / name):
+            if one["metadata"].get("annotations", {}).get("kustomize.toolkit.fluxcd.io/prune") == "disabled":
+                kept.add((one["kind"], one["metadata"]["name"]))
+
+    crd = ("CustomResourceDefinition", "etlpipelines.etlpipeline.dev")
+    assert kept == {crd, ("Namespace", f"etl-{environment}")}
+
+
+@needs_kubectl
+@environments
+def test_flux_brings_the_pipelines_last_and_with_rights_in_their_namespace_alone(environment):
+    flux = of_kind("Kustomization", f"flux/{environment}")
+    pipelines = flux[f"etl-{environment}-pipelines"]["spec"]
+
+    assert {needed["name"] for needed in pipelines["dependsOn"]} == flux.keys() - {f"etl-{environment}-pipelines"}
+    assert all(one["spec"]["wait"] and one["spec"]["prune"] for one in flux.values())
+    (bound,) = of_kind("RoleBinding", f"flux/{environment}/namespace").values()
+    assert bound["metadata"]["namespace"] == f"etl-{environment}"
+    assert bound["subjects"][0]["name"] == pipelines["serviceAccountName"]
+
+
+@pytest.fixture(scope="module")
+def flux_schemas() -> dict[str, Any]:
+    """By kind, as Flux's own definitions have them; skips where they cannot be fetched."""
+    if shutil.which("go") is None:
+        pytest.skip("go is not installed, which fetches them")
+    fetched = subprocess.run(["go", "mod", "download", "-json", *FLUX], capture_output=True, text=True, check=False)
+    if fetched.returncode:
+        pytest.skip(f"Flux's definitions cannot be fetched: {fetched.stdout}")
+    found = {}
+    for module in json.loads("[" + fetched.stdout.replace("}\n{", "},{") + "]"):
+        for file in (Path(module["Dir"]) / "config/crd/bases").glob("*.yaml"):
+            spec = yaml.safe_load(file.read_text())["spec"]
+            (stored,) = (version for version in spec["versions"] if version["storage"])
+            found[f"{spec['group']}/{stored['name']}/{spec['names']['kind']}"] = _closed(stored["schema"])
+    return found
+
+
+def _closed(schema: Any) -> Any:
+    """Without room for what is not in it."""
+    if isinstance(schema, list):
+        return [_closed(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(value) for name, value in schema.items()}
+    return closed | ({"additionalProperties": False} if isinstance(closed.get("properties"), dict) else {})
+
+
+@needs_kubectl
+@environments
+def test_flux_knows_every_field_that_is_said_to_it(environment, flux_schemas):
+    for one in rendered(ROOT / "gitops/flux" / environment):
+        schema = flux_schemas[f"{one['apiVersion']}/{one['kind']}"]["openAPIV3Schema"]
+        schema["properties"]["metadata"] = {"type": "object"}
+        jsonschema_rs.validate(schema, one)
