@@ -250,19 +250,17 @@ def ours(cluster: Kube) -> set[str]:
     return found
 
 
-def data(cluster: Kube) -> set[str]:
-    return {one for one in ours(cluster) if one.startswith("PersistentVolumeClaim ")}
+def data(found: set[str]) -> set[str]:
+    return {one for one in found if one.startswith("PersistentVolumeClaim ")}
 
 
-def are_left(cluster: Kube, *kept: str) -> None:
-    """Wait until there is no more than that, and data: owners go first, and what they own soon after."""
-
-    def others() -> set[str]:
-        return ours(cluster) - data(cluster)
-
+def left(cluster: Kube, *kept: str) -> set[str]:
+    """Wait until there is no more than that, and data, which is returned: what is owned goes soon after its owners."""
     with suppress(AssertionError):
-        eventually(lambda: others() <= set(kept), 120)
-    assert others() == set(kept)
+        eventually(lambda: (found := ours(cluster)) - data(found) <= set(kept), 120)
+    found = ours(cluster)
+    assert found - data(found) == set(kept)
+    return data(found)
 
 
 def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube, prod: list[Path]):
@@ -272,13 +270,12 @@ def test_what_is_deleted_leaves_nothing_but_data_that_was_to_stay(cluster: Kube,
     delete(cluster, pipelines, FOREGROUND)
     delete(cluster, operator)
 
-    are_left(cluster, "Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny")
+    kept = left(cluster, "Namespace /etl-dev", "Namespace /etl-prod", "NetworkPolicy etl-prod/default-deny")
     # That of dev went with its pipeline.
-    assert {one for one in data(cluster) if " etl-" in one} == {"PersistentVolumeClaim etl-prod/posts-data"}
+    assert {one for one in kept if " etl-" in one} == {"PersistentVolumeClaim etl-prod/posts-data"}
     delete(cluster, namespace)
     delete(cluster, OVERLAYS / "dev/namespace")
-    are_left(cluster)
-    assert not any(" etl-" in one for one in data(cluster))
+    assert not any(" etl-" in one for one in left(cluster))
 
 
 def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(cluster: Kube, prod: list[Path]):
@@ -295,5 +292,4 @@ def test_the_root_is_installed_by_a_plain_apply_and_gone_with_pipelines_and_all(
 
     assert (first.returncode, first.stderr, again.stderr) == (0, "", "")
     assert all(line.endswith(" unchanged") for line in again.stdout.splitlines())
-    are_left(cluster)
-    assert "PersistentVolumeClaim default/posts-data" in data(cluster)
+    assert "PersistentVolumeClaim default/posts-data" in left(cluster)
