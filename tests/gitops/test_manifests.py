@@ -131,7 +131,9 @@ def test_flux_never_takes_what_holds_pipelines_or_data(environment, tmp_path):
                 kept.add((one["kind"], one["metadata"]["name"]))
 
     crd = ("CustomResourceDefinition", "etlpipelines.etlpipeline.dev")
-    assert kept == {crd, ("Namespace", f"etl-{environment}")}
+    # The rights stay, too: Flux deletes the pipelines with them, in whatever order all is removed.
+    rights = {(kind, f"etl-{environment}-pipelines") for kind in ("ServiceAccount", "RoleBinding")}
+    assert kept == {crd, ("Namespace", f"etl-{environment}"), *rights}
 
 
 @needs_kubectl
