@@ -44,17 +44,24 @@ def test_no_command_for_a_cluster_is_left_out():
             assert document.stem in [*DOCUMENTS, "monitoring"]
 
 
-def test_the_kustomizations_of_the_documentation_say_what_they_should(cluster: Kube, tmp_path: Path):
+def test_the_kustomizations_of_the_documentation_say_what_they_should(cluster: Kube, kube: Kube, tmp_path: Path):
     text = (ROOT / "docs/install.md").read_text()
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / "mine").mkdir()
     rendered = []
     for shown in re.findall(r"^```yaml\n# mine/kustomization.yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         (tmp_path / "mine/kustomization.yaml").write_text(shown)
-        mine = str(tmp_path / "mine")
-        cluster.within(SYSTEM)("apply", "--server-side", "--force-conflicts", "--dry-run=server", "--kustomize", mine)
-        rendered.append(cluster("kustomize", mine))
+        rendered.append(cluster("kustomize", str(tmp_path / "mine")))
 
     registry, own = rendered
+    cluster.within(SYSTEM)("apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", "-", given=registry)
+    kube(
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "-f",
+        "-",
+        given=own.replace("namespace: shop", f"namespace: {kube.namespace}"),
+    )
     assert len(re.findall(r"registry\.example\.com/etlpipeline/(?:operator|service|frontend):\d", registry)) == 3
     assert "kind: ClusterRole" not in own and own.count("fieldPath: metadata.namespace") == 2

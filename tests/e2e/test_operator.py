@@ -42,7 +42,7 @@ def test_an_operator_of_one_namespace_needs_no_right_beyond_it(pipeline, cluster
     kustomization(
         tmp_path,
         namespace=SYSTEM,
-        resources=[beside(tmp_path, CONFIG / "default")],
+        resources=[beside(tmp_path, CONFIG / "overlays/dev/operator")],
         components=[beside(tmp_path, CONFIG / "components/namespaced")],
     )
     system("delete", "clusterrolebinding/etl-operator", "clusterrole/etl-operator")
