@@ -52,7 +52,7 @@ _BROKEN = ("CreateContainerConfigError", "CreateContainerError", "RunContainerEr
 
 
 def cause_of_death(pod: Object, *, memory: str) -> Cause | None:
-    """Why a run's pod ended without a word; None where it has not ended.
+    """Why a run's pod ended without a word; None where it has not ended, or has said why.
 
     Args:
         memory: the limit that its container had.
@@ -69,7 +69,7 @@ def cause_of_death(pod: Object, *, memory: str) -> Cause | None:
             return Cause(
                 "Disrupted", f"its pod was taken away: {condition.get('message', condition.get('reason', ''))}"
             )
-    if status.get("phase") == "Failed":
+    if status.get("phase") == "Failed" and report_of(pod) is None:
         code = next((c["state"]["terminated"].get("exitCode") for c in _containers(pod) if _terminated(c)), None)
         return Cause("ProcessLost", f"its process ended without a word, with code {code}; its log may say more")
     return None

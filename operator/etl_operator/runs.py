@@ -147,9 +147,16 @@ def _reported(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _trouble(pods: Sequence[Object]) -> Cause | None:
     """What a run under way is up against."""
     for pod in pods:
-        if found := obstacle(pod) or cause_of_death(pod, memory=_memory(pod)):
+        if found := obstacle(pod) or cause_of_death(pod, memory=_memory(pod)) or _failed_attempt(pod):
             return found
     return None
+
+
+def _failed_attempt(pod: Object) -> Cause | None:
+    """What an attempt has said of itself, where it failed."""
+    report = report_of(pod)
+    said = dict(_reported(report)) if report else {}
+    return Cause(said["reason"], f"an attempt failed: {said['message']}") if "reason" in said else None
 
 
 def _cause(failed: Object, pods: Sequence[Object], before: Record | None) -> Cause:

@@ -160,6 +160,19 @@ def test_a_run_that_left_no_word_is_told_of_by_its_pod_and_to_the_history(posts,
     assert (told["request_id"], told["reason"]) == ("one", reason)
 
 
+def test_a_run_that_is_tried_again_says_why_the_last_attempt_failed(posts):
+    posts.request("one")
+    posts.reconcile()
+    (job,) = posts.jobs()
+    failed = {"id": "r-1", "status": "failed", "reason": "SecretMissing", "message": "no key", "counts": {}}
+
+    posts.pod(job, phase="Failed", report=json.dumps({"run": failed}))
+    posts.reconcile()
+
+    run = posts.status["lastRun"]
+    assert (run["result"], run["reason"], run["message"]) == ("Running", "SecretMissing", "an attempt failed: no key")
+
+
 def test_what_a_run_was_up_against_is_known_after_its_pods_have_gone(posts):
     posts.request("one")
     posts.reconcile()

@@ -75,9 +75,13 @@ def read_secret(
     """
     if secret.env is not None:
         return _from_environment(secret.env, field, environ)
-    if secret.secret_key_ref is not None:
-        return _from_file(folder / secret.secret_key_ref.name / secret.secret_key_ref.key, field)
-    return _from_file(base / (secret.file or ""), field)
+    if (ref := secret.secret_key_ref) is not None:
+        path = folder / ref.name / ref.key
+        looked = f"the Secret {ref.name} with the key {ref.key} is not there: there is no file {path}"
+        remedy = "on a cluster, create it in the pipeline's namespace; elsewhere, write the file"
+        return _from_file(path, SecretMissing(field, looked, remedy))
+    path = base / (secret.file or "")
+    return _from_file(path, SecretMissing(field, f"there is no file {path}", "put the secret there, or name another"))
 
 
 def _from_environment(name: str, field: str, environ: Mapping[str, str]) -> str:
@@ -88,11 +92,12 @@ def _from_environment(name: str, field: str, environ: Mapping[str, str]) -> str:
     return value
 
 
-def _from_file(path: Path, field: str) -> str:
+def _from_file(path: Path, missing: SecretMissing) -> str:
+    field = missing.field or ""
     try:
         value = _without_newline(path.read_bytes().decode())
     except FileNotFoundError:
-        raise SecretMissing(field, f"there is no file {path}", "put the secret there, or name another place") from None
+        raise missing from None
     except UnicodeDecodeError:
         raise SecretMissing(field, f"the file {path} is not UTF-8 text", "write the secret as text") from None
     except OSError as error:

@@ -49,7 +49,7 @@ def test_a_secret_is_read_anew_each_time(tmp_path: Path):
     [
         (Secret(env="TOKEN"), {}, "the environment variable TOKEN is not set"),
         (Secret(env="TOKEN"), {"TOKEN": "\n"}, "the environment variable TOKEN is empty"),
-        (REF, {}, "there is no file {folder}/api/token"),
+        (REF, {}, "the Secret api with the key token is not there: there is no file {folder}/api/token"),
         (Secret(file="token"), {}, "there is no file {folder}/token"),
         (Secret(file="empty"), {}, "the file {folder}/empty is empty"),
         (Secret(file="binary"), {}, "the file {folder}/binary is not UTF-8 text"),
