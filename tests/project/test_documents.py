@@ -53,7 +53,14 @@ ELSEWHERE = {
     """kubectl patch etl posts --type merge --patch '{"spec": {"storage": {"size": "10Gi"}}}'""": "needs a class that "
     "can grow volumes",
     "kubectl exec deployment/posts-service -- etl replay": "needs rejected records; service/cli has some",
-    "kubectl delete etlpipelines --all --all-namespaces --cascade=foreground": "test_overlays.py removes all there is",
+    "make images TAG=0.1.0": "images/test_images.py builds them",
+    "for image in operator service frontend; do": "needs a registry to push to",
+    "docker tag etlpipeline/$image:0.1.0 registry.example.com/etlpipeline/$image:0.1.0": "needs a registry to push to",
+    "docker push registry.example.com/etlpipeline/$image:0.1.0": "needs a registry to push to",
+    "done": "needs a registry to push to",
+    "kubectl delete etlpipelines --all --all-namespaces": "test_overlays.py removes all there is",
+    "kubectl wait --for delete pods,deployments,jobs --all-namespaces --selector "
+    "app.kubernetes.io/managed-by=etl-operator --timeout 120s": "test_overlays.py removes all there is",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
     "kubectl delete -k .": "test_overlays.py removes all there is",
     "kubectl apply --server-side --field-manager etlpipeline -k gitops/argocd/health": "gitops/test_argo_cd.py",
