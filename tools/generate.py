@@ -21,6 +21,7 @@ from etl_service.settings import Settings
 from etl_service.spec import json_schema, load_pipeline
 from tools import reference
 from tools.metrics_reference import metrics_reference
+from tools.rest_reference import rest_reference
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +82,7 @@ GENERATED: dict[str, Callable[[], dict[str, Any] | str]] = {
     "docs/reference/document.md": reference.document,
     "docs/reference/metrics.md": metrics,
     "docs/reference/reasons.md": reference.reasons,
-    "docs/reference/rest.md": lambda: reference.rest(openapi()),
+    "docs/reference/rest.md": lambda: rest_reference(openapi()),
     "docs/reference/settings.md": reference.environment,
 }
 

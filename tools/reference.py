@@ -1,4 +1,4 @@
-"""The pages of docs/reference/: each is Markdown, made from the code that it describes."""
+"""Pages of docs/reference/: each is Markdown, made from the code that it describes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ def document() -> str:
     parts = [
         "# The document\n",
         "Every field that a pipeline's document may have. `etl check` says what is wrong with yours; `etl schema` "
-        "prints the same for editors, and so does `kubectl explain etlpipeline.spec` on a cluster.\n",
+        "prints the same for editors, as [pipeline.schema.json](../pipeline.schema.json) holds it, and `kubectl explain "
+        "etlpipeline.spec` tells it on a cluster.\n",
         "Durations are written like `30s` or `1h30m`, sizes like `512Ki` or `1Gi`. An unknown field is an error. "
-        "A * marks what must be there.\n",
+        "A * marks what must be there. What becomes of values is in [From JSON to columns](../conversions.md).\n",
+        _EXAMPLE,
         *_fields("metadata", definitions["Metadata"], definitions),
         *_fields("spec", definitions["PipelineSpec"], definitions),
         *_fields("A secret", definitions["Secret"], definitions),
@@ -38,25 +40,52 @@ def document() -> str:
     return "\n".join(parts)
 
 
+_EXAMPLE = """```yaml
+apiVersion: etlpipeline.dev/v1alpha1
+kind: EtlPipeline
+metadata:
+  name: posts
+spec:
+  extract:
+    url: https://jsonplaceholder.typicode.com/posts
+  load:
+    table: posts
+    key: [id]
+```
+"""
+
+
 def _fields(path: str, part: Mapping[str, Any], definitions: Mapping[str, Any]) -> Iterator[str]:
     """A table of the fields of an object, and one for each object within it."""
     yield f"## {path if ' ' in path else f'`{path}`'}\n"
     if "description" in part:
         yield f"{part['description']}\n"
-    within = []
-    if part["properties"]:
-        yield "| field | type | |\n|---|---|---|"
+    yield "| field | type | |\n|---|---|---|"
+    within = {}
     for name, field in part["properties"].items():
         resolved = _resolved(field, definitions)
         mark = " *" if name in part.get("required", ()) else ""
-        description = _cell(field.get("description") or resolved.get("description", ""))
-        yield f"| `{name}`{mark} | {_type(field, definitions)} | {description} |"
+        type_ = _type(field, definitions)
         for inner, suffix in ((resolved, ""), (_resolved(resolved.get("items", {}), definitions), "[]")):
-            if "properties" in inner and _name(field) != "Secret":
-                within.append((f"{path}.{name}{suffix}", inner))
+            inner_path = f"{path}.{name}{suffix}"
+            if _explains(inner) and _name(field) != "Secret":
+                within[inner_path] = inner
+                type_ = type_.replace("object", f"[object](#{anchor(inner_path)})")
+        said = (field.get("description") or resolved.get("description", ""), *_bounds(resolved))
+        yield f"| `{name}`{mark} | {type_} | {cell(' '.join(filter(None, said)))} |"
     yield ""
-    for inner_path, inner in within:
+    for inner_path, inner in within.items():
         yield from _fields(inner_path, inner, definitions)
+
+
+def _explains(part: Mapping[str, Any]) -> bool:
+    """Whether there is something to say of the fields of an object."""
+    return any("description" in field or "$ref" in field for field in part.get("properties", {}).values())
+
+
+def _bounds(field: Mapping[str, Any]) -> Iterator[str]:
+    if "minimum" in field and "maximum" in field:
+        yield f"From {field['minimum']} to {field['maximum']}."
 
 
 def _type(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
@@ -85,69 +114,6 @@ def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
     return {**field, **definitions[_name(field)]} if "$ref" in field else dict(field)
 
 
-def rest(openapi: Mapping[str, Any]) -> str:
-    """Every path of the REST API."""
-    parts = [
-        "# REST\n",
-        f"{openapi['info']['description'].strip()}\n",
-        "Below is the API of the pipeline `posts`, whose table has that name; a running service explains its own at "
-        "`/docs`, and describes it at `/openapi.json`.\n",
-    ]
-    for path, methods in openapi["paths"].items():
-        for method, operation in methods.items():
-            parts.append(f"## `{method.upper()} {path}`\n")
-            parts.append(f"{operation['summary']}. {operation.get('description', '')}".rstrip() + "\n")
-            parts += _parameters(operation.get("parameters", ()))
-            parts += ["| status | |\n|---|---|"]
-            parts += [f"| {status} | {_answer(answer)} |" for status, answer in operation["responses"].items()]
-            parts.append("")
-    parts.append("# Objects\n")
-    for name, schema in openapi["components"]["schemas"].items():
-        parts += [f"## {name}\n", f"{schema['description']}\n" if "description" in schema else ""]
-        parts += ["| member | type | |\n|---|---|---|"]
-        for member, field in schema.get("properties", {}).items():
-            parts.append(f"| `{member}` | {_shape(field)} | {_cell(field.get('description', ''))} |")
-        parts.append("")
-    return "\n".join(parts)
-
-
-def _parameters(parameters: Any) -> Iterator[str]:
-    if not parameters:
-        return
-    yield "| parameter | in | |\n|---|---|---|"
-    for one in parameters:
-        schema = one["schema"]
-        more = [f"One of {', '.join(schema['enum'])}."] if "enum" in schema else []
-        more += [f"At most {schema['maximum']}."] if "maximum" in schema else []
-        more += [f"Default: {str(schema['default']).lower()}."] if "default" in schema else []
-        yield f"| `{one['name']}` | {one['in']} | {_cell(' '.join([one.get('description', ''), *more]).strip())} |"
-    yield ""
-
-
-def _answer(answer: Mapping[str, Any]) -> str:
-    shapes = [f"`{kind}`{_of(_shape(content['schema']))}" for kind, content in answer.get("content", {}).items()]
-    headers = [f"Header `{name}`: {header['description']}" for name, header in answer.get("headers", {}).items()]
-    return _cell(" ".join([answer["description"], *headers, f"({', '.join(shapes)})" if shapes else ""]).strip())
-
-
-def _of(shape: str) -> str:
-    return f" {shape}" if "[" in shape else ""
-
-
-def _shape(schema: Mapping[str, Any]) -> str:
-    """The type of a value, in a word; a link where it is an object of this page."""
-    if "$ref" in schema:
-        name = _name(schema)
-        return f"[{name}](#{name.lower()})"
-    if "anyOf" in schema:
-        return " or ".join(_shape(one) for one in schema["anyOf"])
-    if "enum" in schema:
-        return ", ".join(f"`{word}`" for word in schema["enum"])
-    if schema.get("type") == "array" and "items" in schema:
-        return f"list of {_shape(schema['items'])}"
-    return str(schema.get("type", "any"))
-
-
 def command_line() -> str:
     """Every command of `etl`, as its --help says it."""
     context = click.Context(etl, info_name="etl", max_content_width=100, terminal_width=100)
@@ -169,7 +135,7 @@ def environment() -> str:
     ]
     for title, module in (("The service, and `etl`", etl_service.settings), ("The operator", etl_operator.settings)):
         parts += [f"## {title}\n", "| variable | | default |\n|---|---|---|"]
-        parts += [f"| `{name}` | {_cell(said)} | {default} |" for name, said, default in _variables(module.Settings)]
+        parts += [f"| `{name}` | {cell(said)} | {default} |" for name, said, default in _variables(module.Settings)]
         parts.append("")
     return "\n".join(parts)
 
@@ -200,9 +166,11 @@ def reasons() -> str:
     return "\n".join(
         [
             "# Reasons\n",
-            "An error has a reason that does not change between versions, and a message that names the field and the "
-            "remedy. Both are in the run record, in `application/problem+json`, on the command line and in the status "
-            "of the resource.\n",
+            "An error has a reason that does not change between versions, and a message that names the field and says "
+            "what to do; where that is always the same, so does this page. Both are in the run record, in "
+            "`application/problem+json`, on the command line and in the status of the resource. Reasons of conditions "
+            "and of lost pods are in [Troubleshooting](../troubleshooting.md), those of rejected records in [From JSON "
+            "to columns](../conversions.md).\n",
             "| reason | what it is | what to do |\n|---|---|---|",
             *rows,
             "",
@@ -218,12 +186,17 @@ def _kinds(kind: type[EtlError]) -> Iterator[type[EtlError]]:
 
 
 def _promise(kind: type[EtlError]) -> str:
-    return _cell(inspect.cleandoc(vars(kind)["__doc__"]).split("\n\n")[0].replace("``", "`"))
+    return cell(inspect.cleandoc(vars(kind)["__doc__"]).split("\n\n")[0].replace("``", "`"))
 
 
 def _remedy(kind: type[EtlError]) -> str:
-    return _cell(getattr(kind, "remedy", ""))
+    return cell(getattr(kind, "remedy", ""))
 
 
-def _cell(text: str) -> str:
+def anchor(heading: str) -> str:
+    """By which GitHub knows a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")

@@ -24,7 +24,7 @@ _DETAILS = {
     503: "The database is not available.",
 }
 #: What any route may answer with, whatever it does ...
-_ANYWHERE = (401, 500, 503)
+ANYWHERE = (401, 500, 503)
 #: ... and any that changes something.
 CHANGES = (403, 408, 413, 429)
 
@@ -41,7 +41,7 @@ def problems(*statuses: int) -> Responses:
             **({"headers": _RETRY_AFTER} if status in (429, 503) else {}),
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in sorted({*statuses, *_ANYWHERE})
+        for status in sorted({*statuses, *ANYWHERE})
     }
 
 
