@@ -27,8 +27,8 @@ def document() -> str:
     parts = [
         "# The document\n",
         "Every field that a pipeline's document may have. `etl check` says what is wrong with yours; `etl schema` "
-        "prints the same for editors, as [pipeline.schema.json](../pipeline.schema.json) holds it, and `kubectl explain "
-        "etlpipeline.spec` tells it on a cluster.\n",
+        "prints the same for editors, as [pipeline.schema.json](../pipeline.schema.json) holds it, and on a cluster "
+        "`kubectl explain etlpipeline.spec` tells it.\n",
         "Durations are written like `30s` or `1h30m`, sizes like `512Ki` or `1Gi`. An unknown field is an error. "
         "A * marks what must be there. What becomes of values is in [From JSON to columns](../conversions.md).\n",
         _EXAMPLE,
