@@ -58,7 +58,7 @@ ELSEWHERE = {
     "docker tag etlpipeline/$image:0.1.0 registry.example.com/etlpipeline/$image:0.1.0": "needs a registry to push to",
     "docker push registry.example.com/etlpipeline/$image:0.1.0": "needs a registry to push to",
     "done": "needs a registry to push to",
-    "kubectl delete etlpipelines --all --all-namespaces": "test_overlays.py removes all there is",
+    "kubectl delete etlpipelines --all --all-namespaces --cascade=foreground": "test_overlays.py removes all there is",
     "kubectl wait --for delete pods,deployments,jobs --all-namespaces --selector "
     "app.kubernetes.io/managed-by=etl-operator --timeout 120s": "test_overlays.py removes all there is",
     "kubectl get pvc --all-namespaces --selector etlpipeline.dev/pipeline": "only shows",
