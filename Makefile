@@ -68,7 +68,9 @@ e2e-gitops: $(venv)/dev.installed ## Let a real Argo CD follow a repository, on 
 .PHONY: e2e-upgrade
 e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, or from the commit UPGRADE_FROM, to what is here
 	last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null || true); \
-	UPGRADE_FROM=$${UPGRADE_FROM:-$$last} $(bin)/pytest tests/e2e/test_upgrade.py
+	export UPGRADE_FROM=$${UPGRADE_FROM:-$$last}; \
+	if [ -z "$$UPGRADE_FROM" ]; then echo "There is no release yet; UPGRADE_FROM=COMMIT upgrades from that commit."; \
+	else $(bin)/pytest -m upgrade tests/e2e; fi
 
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means

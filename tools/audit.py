@@ -1,8 +1,8 @@
 """Asks what is known of the locked dependencies to be vulnerable: ``make lint``.
 
 It tells what it finds, and where there is no answer, as behind a mirror that has packages and no advisories. Advisories
-appear while nothing changes here: those on what is shipped, and no answer, are failures with ``LINT_ALL=1`` alone, which
-CI sets.
+appear while nothing changes here: those on what is shipped, and no answer, are failures with ``LINT_ALL=1`` alone, as
+CI sets it.
 """
 
 from __future__ import annotations
