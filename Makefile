@@ -1,5 +1,6 @@
 # All that is done with this repository, by name: `make help`.
-# Needs make, bash, Node (for tests), Docker (for images) and a Python ≥ 3.11, which PYTHON= names where it is not found.
+# Needs make, bash and a Python ≥ 3.11, which PYTHON= names where it is not found. Tests need Node, those of images and clusters
+# Docker, kind and kubectl; some linters need Go and kubectl.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,10 +14,12 @@ TAG ?= dev
 
 venv := .venv
 bin := $(venv)/bin
-install := $(bin)/python -m pip install --quiet --disable-pip-version-check
+install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check
 linters := .venv-lint
 images := service frontend operator
 version = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' service/etl_service/__init__.py)
+# From the command line alone: an environment may have one for another purpose, and nobody pushes there by accident.
+registry = $(if $(filter command,$(origin REGISTRY)),$(REGISTRY))
 revision = $(shell git rev-parse --verify --quiet HEAD || echo unknown)
 # What tests need of npm: the real jsonplaceholder, and axe to judge the page.
 modules := tests/sources/node_modules/.package-lock.json tests/frontend/node_modules/.package-lock.json
@@ -37,7 +40,7 @@ run: $(venv)/run.installed ## Load PIPELINE (the bundled sample unless named) an
 
 .PHONY: test
 test: $(venv)/dev.installed $(modules) ## Install what tests need, then run the linters and all tests
-	@tools/need chromium curl git sqlite3 || true
+	@tools/need chromium curl git sqlite3 || echo "Tests that need them are skipped, each with its reason." >&2
 	@tools/prometheus $(venv)/prometheus || true
 	@$(MAKE) lint
 	$(bin)/pytest
@@ -65,7 +68,9 @@ e2e-gitops: $(venv)/dev.installed ## Let a real Argo CD follow a repository, on 
 .PHONY: e2e-upgrade
 e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, or from the commit UPGRADE_FROM, to what is here
 	last=$$(git describe --tags --abbrev=0 --match 'v[0-9]*' HEAD^ 2>/dev/null || true); \
-	UPGRADE_FROM=$${UPGRADE_FROM:-$$last} $(bin)/pytest tests/e2e/test_upgrade.py
+	export UPGRADE_FROM=$${UPGRADE_FROM:-$$last}; \
+	if [ -z "$$UPGRADE_FROM" ]; then echo "There is no release yet; UPGRADE_FROM=COMMIT upgrades from that commit."; \
+	else $(bin)/pytest -m upgrade tests/e2e; fi
 
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
@@ -90,7 +95,7 @@ images: ## Build the container images: etlpipeline/service:dev, frontend:dev and
 
 .PHONY: release
 release: $(venv)/dev.installed ## Make dist/ of the version that is tagged; REGISTRY=ghcr.io/somebody/etlpipeline pushes its images
-	tools/release/release $(version) $(REGISTRY)
+	tools/release/release $(version) $(registry)
 
 .PHONY: kind-up kind-down
 kind-up: ## Make a kind cluster with the operator and the sample pipeline
@@ -127,21 +132,25 @@ $(venv)/bin/python:
 
 # The lock's own build tools, without isolation: an isolated build would fetch others, unchecked.
 $(venv)/%.installed: requirements/%.txt requirements/build.txt pyproject.toml | $(venv)/bin/python
-	$(install) --require-hashes -r $< -r requirements/build.txt
-	$(install) --no-deps --no-build-isolation --editable .
+	$(call install,$(venv)) --require-hashes -r $< -r requirements/build.txt
+	$(call install,$(venv)) --no-deps --no-build-isolation --editable .
 	$(bin)/python -m compileall -q service
 	@touch $@
 
 $(linters)/installed: requirements/lint.txt
 	tools/make-venv $(linters)
-	$(linters)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(call install,$(linters)) --require-hashes -r $<
 	@touch $@
 
-# Those that are written in Go, where there is one; tools/lint says what it does without.
+# Those that are written in Go, where there is one; without the mark of success, the next make tries again.
 $(linters)/go.installed: requirements/go.mod requirements/go.sum $(linters)/installed
-	if command -v go >/dev/null; then GOBIN=$(CURDIR)/$(linters)/bin go install -C requirements tool || true; fi
-	@touch $@
+	@if command -v go >/dev/null && (cd requirements && GOBIN=$(CURDIR)/$(linters)/bin go install tool); then \
+	  touch $@; \
+	else \
+	  echo "Linters written in Go are not installed: they need Go 1.25, or one (1.21 or newer) that may fetch it." >&2; \
+	fi
 
 %/node_modules/.package-lock.json: %/package-lock.json
+	@tools/need npm || { echo "Tests need Node 18 or newer, with npm." >&2; exit 1; }
 	npm ci --prefix $* --ignore-scripts --loglevel error
 	@touch $@

@@ -1,9 +1,10 @@
-"""What all tests can ask for."""
+"""What all tests can ask for; and with ``TEST_ALL=1``, as CI sets it, none that is left out for want of something."""
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -11,6 +12,14 @@ import pytest
 from images.engine import ROOT, why_no_engine
 from sources import jsonplaceholder as source
 from sources.jsonplaceholder import Changes
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("TEST_ALL") == "1":
+        report.outcome, report.longrepr = "failed", f"with TEST_ALL=1 nothing is skipped: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

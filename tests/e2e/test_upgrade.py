@@ -24,6 +24,7 @@ OLD, NEW = "upgrade-from", "upgrade-to"
 IMAGE = re.compile(r"\betlpipeline/(?P<name>[a-z-]+):[\w.-]+(@sha256:\w+)?")
 
 pytestmark = [
+    pytest.mark.upgrade,
     pytest.mark.skipif(not FROM, reason="there is no release yet; UPGRADE_FROM=COMMIT upgrades from that commit"),
     pytest.mark.timeout(1200),
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import uuid
@@ -18,12 +18,14 @@ from typing import Any
 import httpx
 import yaml
 
+import checkout
 from e2e.kube import Kube, eventually
 from images.engine import ROOT, docker, tried
 
-MANIFESTS = os.environ.get(
-    "ARGOCD_MANIFESTS", "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/core-install.yaml"
-)
+#: Where its manifests are, and what they are; or a file with others, for a cluster without the internet.
+UPSTREAM = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/core-install.yaml"
+SHA256 = "a48ce0ab6ff5f7aac90a8bd0374434f4d15edeaa85f774672c8692c9819d2ae8"
+MANIFESTS = os.environ.get("ARGOCD_MANIFESTS")
 GIT_SERVER = Path(__file__).parent / "git_server"
 #: Where the cluster finds the repository.
 REPOSITORY = "http://git.git/repo.git"
@@ -144,7 +146,7 @@ def argo_cd(folder: Path) -> Iterator[ArgoCD]:
 
     try:
         kind("create", "cluster", *image, "--wait", "180s")
-        manifests = _text(MANIFESTS)
+        manifests = Path(MANIFESTS).read_text() if MANIFESTS else _fetched(UPSTREAM, SHA256)
         kind("load", "docker-image", *_images(manifests))
         argocd = Kube(name, kubeconfig, "argocd")
         _start_git_server(argocd.within("git"))
@@ -164,10 +166,10 @@ def argo_cd(folder: Path) -> Iterator[ArgoCD]:
         kind("delete", "cluster")
 
 
-def _text(path_or_url: str) -> str:
-    if path_or_url.startswith("https:"):
-        return httpx.get(path_or_url, follow_redirects=True).raise_for_status().text
-    return Path(path_or_url).read_text()
+def _fetched(url: str, sha256: str) -> str:
+    answer = httpx.get(url, follow_redirects=True).raise_for_status()
+    assert hashlib.sha256(answer.content).hexdigest() == sha256, f"{url} is not what it was"
+    return answer.text
 
 
 def _images(manifests: str) -> list[str]:
@@ -191,17 +193,7 @@ def _start_git_server(kube: Kube) -> None:
 
 def _clone(folder: Path, kube: Kube) -> Repository:
     """The working tree as a repository, with its own address in the one place where that is written."""
-    settings = working_tree(folder) / "gitops/argocd/common/settings.yaml"
+    settings = checkout.copy(folder) / "gitops/argocd/common/settings.yaml"
     settings.write_text(settings.read_text().replace("https://git.example.com/platform/etlpipeline.git", REPOSITORY))
     subprocess.run(["git", "init", "--quiet", "--initial-branch", "main"], cwd=folder, check=True)
     return Repository(folder, kube)
-
-
-def working_tree(folder: Path) -> Path:
-    """A copy of what a fresh clone of the working tree holds."""
-    files = subprocess.check_output(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT)
-    for name in filter(None, files.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, folder / name)
-    return folder

@@ -12,7 +12,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from gitops.argo import working_tree
+import checkout
 from images.engine import ROOT
 
 #: The releases of Flux's controllers whose definitions are looked into.
@@ -42,7 +42,7 @@ def applications(environment: str, root: Path = ROOT) -> dict[str, dict[str, Any
 
 def delivered(path: str, patches: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """What is at a path of the repository, with patches as Argo CD and Flux lay them on top."""
-    there = working_tree(folder / "repository")
+    there = checkout.copy(folder / "repository")
     (there / "delivered").mkdir()
     kustomization = {"resources": [f"../{path}"], "patches": patches}
     (there / "delivered/kustomization.yaml").write_text(yaml.safe_dump(kustomization))
@@ -59,7 +59,7 @@ def test_what_a_user_changes_is_in_one_place(tool):
 @needs_kubectl
 @environments
 def test_the_settings_reach_every_application_and_project(environment, tmp_path):
-    there = working_tree(tmp_path / "repository")
+    there = checkout.copy(tmp_path / "repository")
     settings = there / "gitops/argocd/common/settings.yaml"
     data = {"repository": "ssh://mine/repo", "revision": "stable", "dev": "https://dev", "prod": "https://prod"}
     settings.write_text(yaml.safe_dump(yaml.safe_load(settings.read_text()) | {"data": data}))

@@ -66,8 +66,9 @@ def test_the_build_system_is_the_locked_one():
     assert PROJECT["build-system"]["requires"] == PROJECT["dependency-groups"]["build"]
 
 
-def test_the_lock_of_the_test_sources_has_hashes_and_names_no_registry():
-    folder = ROOT / "tests/sources"
+@pytest.mark.parametrize("name", ["sources", "frontend"])
+def test_the_lock_of_what_tests_have_of_npm_has_hashes_and_names_no_registry(name):
+    folder = ROOT / "tests" / name
     declared = json.loads((folder / "package.json").read_text())["dependencies"]
 
     packages = json.loads((folder / "package-lock.json").read_text())["packages"]
