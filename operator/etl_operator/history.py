@@ -39,9 +39,7 @@ def _look_at_time(text: str) -> str:
     return text
 
 
-_Time = Annotated[
-    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$"), AfterValidator(_look_at_time)
-]
+_Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$"), AfterValidator(_look_at_time)]
 
 
 class _Run(BaseModel):
