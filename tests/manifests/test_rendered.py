@@ -27,7 +27,10 @@ from manifests.rendering import (
 
 DIGEST = "sha256:" + "a1" * 32
 FILES = [ROOT / "kustomization.yaml", *sorted(CONFIG.glob("**/kustomization.yaml"))]
-OPERATORS = [ROOT, CONFIG / "namespaced", CONFIG / "overlays/dev/operator", CONFIG / "overlays/prod/operator"]
+OPERATORS = [
+    ROOT,
+    *(CONFIG / path for path in ("install", "namespaced", "overlays/dev/operator", "overlays/prod/operator")),
+]
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=shown)
@@ -173,22 +176,6 @@ def test_who_deletes_pipelines_or_the_operator_deletes_no_namespace_with_data(en
     assert not any(of_kind("Namespace", pipelines))
     assert {one["metadata"]["namespace"] for one in pipelines} == {namespace["metadata"]["name"]}
     assert system["metadata"]["name"] != namespace["metadata"]["name"]
-
-
-def test_prod_has_two_operators_of_which_one_works():
-    objects = rendered(CONFIG / "overlays/prod/operator")
-    operator = operator_of(objects)
-    (budget,) = of_kind("PodDisruptionBudget", objects)
-
-    assert operator["spec"]["replicas"] == 2
-    assert operator["spec"]["strategy"] == {"type": "RollingUpdate"}
-    assert variables(operator)["ETL_LEASE"] == "etl-operator"
-    assert budget["spec"]["selector"] == operator["spec"]["selector"]
-    assert budget["spec"]["maxUnavailable"] == 1
-    assert {one["topologyKey"] for one in operator["spec"]["template"]["spec"]["topologySpreadConstraints"]} == {
-        "kubernetes.io/hostname",
-        "topology.kubernetes.io/zone",
-    }
 
 
 @pytest.mark.parametrize(("environment", "retained"), [("dev", False), ("prod", True)])
