@@ -59,8 +59,8 @@ def python() -> Iterator[Finding]:
     for package in packages:
         for known in package.get("vulns", ()):
             text = f"{package['name']} {package['version']}: {known['id']}, "
-            if why := ACCEPTED.get(known["id"]):
-                yield Finding("accepted", text + why)
+            if reason := ACCEPTED.get(known["id"]):
+                yield Finding("accepted", text + reason)
                 continue
             yield Finding(
                 "what is shipped" if package["name"] in shipped else "what tests need",

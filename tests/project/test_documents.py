@@ -37,7 +37,8 @@ ELSEWHERE = {
     "make e2e-gitops": "is a test suite of its own, too long for this one",
     "make e2e-upgrade": "is a test suite of its own, and needs a release before this one",
     "make release REGISTRY=registry.example.com/etlpipeline": "test_release.py makes one, with a registry of its own",
-    "kubectl apply --server-side -f install.yaml": "test_release.py looks into it; the upgrade test applies it",
+    "kubectl apply --server-side -f install.yaml": "test_release.py says it is config/default, which "
+    "clusters of tests have",
     "sha256sum --check --ignore-missing SHA256SUMS": "test_release.py checks them",
     "make bench": "takes minutes, and test_bench.py runs its parts",
     "make bench NAMES='load memory'": "takes minutes, and test_bench.py runs its parts",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -15,12 +16,14 @@ import pytest
 import yaml
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
 
 import checkout
 from etl_service import __version__ as VERSION
 from images.engine import ROOT, eventually, tried, why_no_engine
 from sources.jsonplaceholder import free_port
 
+PACKAGES = {f"etlpipeline-{VERSION}{end}" for end in ("-py3-none-any.whl", ".tar.gz", ".cdx.json")} | {"crds.yaml"}
 NOTES = "### Added\n\n- What this test releases.\n"
 CHANGELOG = f"""# Changelog
 
@@ -35,6 +38,8 @@ CHANGELOG = f"""# Changelog
 
 - Long ago.
 """
+#: What the base image has of Python's packages.
+BASE = {"pip", "setuptools", "wheel"}
 REGISTRY = ROOT / ".venv-lint/bin/registry"
 
 pytestmark = [
@@ -54,8 +59,12 @@ def repository(folder: Path) -> Path:
     return folder
 
 
+#: Nothing of who runs this, who may sign all commits, say.
+GIT = {"GIT_CONFIG_GLOBAL": "/dev/null"}
+
+
 def git(folder: Path, *command: str) -> None:
-    subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["git", *command], cwd=folder, env=os.environ | GIT, check=True, capture_output=True)
 
 
 def commit(folder: Path) -> None:
@@ -63,9 +72,10 @@ def commit(folder: Path) -> None:
     git(folder, "-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "--quiet", "--message", "all")
 
 
-def release(folder: Path, *registry: str) -> subprocess.CompletedProcess[str]:
+def release(folder: Path, *registry: str, umask: int = -1, **environ: str) -> subprocess.CompletedProcess[str]:
     command = ["tools/release/release", VERSION, *registry]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    env = os.environ | GIT | environ
+    return subprocess.run(command, cwd=folder, env=env, umask=umask, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +88,11 @@ def registry() -> Iterator[str]:
     with subprocess.Popen(
         [REGISTRY, f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        eventually(lambda: httpx.get(f"http://localhost:{port}/v2/").is_success)
-        yield f"localhost:{port}/etlpipeline"
-        process.terminate()
+        try:
+            eventually(lambda: httpx.get(f"http://localhost:{port}/v2/").is_success)
+            yield f"localhost:{port}/etlpipeline"
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +143,27 @@ def test_the_overlays_of_a_release_use_its_images(dist: Path, tmp_path: Path):
     assert all(image in prod for image in images(dist))
 
 
+def test_what_is_installed_is_what_clusters_of_tests_have_with_other_images(dist: Path, registry: str):
+    tested = subprocess.check_output(["kubectl", "kustomize", ROOT / "config/default"], text=True)
+    installed = (dist / "install.yaml").read_text()
+
+    ours = re.sub(rf"{registry}/(\w+):{VERSION}@sha256:\w+", r"etlpipeline/\1:dev", installed)
+
+    assert list(yaml.safe_load_all(ours)) == list(yaml.safe_load_all(tested))
+
+
 @pytest.mark.parametrize("name", ["service", "operator"])
 def test_a_bill_of_materials_holds_what_the_lock_of_an_image_pins_and_what_its_base_has(name, dist: Path):
     bill = bill_of_materials(dist / f"{name}-{VERSION}.cdx.json")
     there, pinned = parts(bill, "pkg:pypi/"), locked({"service": "run"}.get(name, name))
 
-    assert there - pinned <= {f"pkg:pypi/etlpipeline@{VERSION}"}
+    assert {part.split("@")[0].removeprefix("pkg:pypi/") for part in there - pinned} <= {"etlpipeline", *BASE}
     assert {"pkg:pypi/pydantic", "pkg:pypi/structlog"} <= {part.split("@")[0] for part in there}
     assert {"pkg:deb/debian/libc6", "pkg:deb/debian/base-files"} <= {
         part.split("@")[0] for part in parts(bill, "pkg:deb/")
     }
+    # As its makers install it, or as Debian does.
+    assert len(parts(bill, "pkg:generic/python@3.11.") | parts(bill, "pkg:deb/debian/python3.11@")) == 1
 
 
 def test_the_bill_of_materials_of_the_package_is_its_lock(dist: Path):
@@ -155,16 +178,31 @@ def test_a_release_has_the_packages_the_notes_of_its_version_and_checksums_of_ev
 
     assert {f"etlpipeline-{VERSION}-py3-none-any.whl", f"etlpipeline-{VERSION}.tar.gz"} < names
     assert (dist / "notes.md").read_text().strip() == NOTES.strip()
-    assert {line.split()[1] for line in (dist / "SHA256SUMS").read_text().splitlines()} == names - {"SHA256SUMS"}
+    assert set(checksums(dist)) == names - {"SHA256SUMS", "notes.md"}
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=dist, check=True)
 
 
-def test_the_same_commit_makes_the_same_files(dist: Path, registry: str):
-    before = (dist / "SHA256SUMS").read_text()
+def test_what_is_in_the_registry_is_not_replaced_unless_somebody_says_so(dist: Path, registry: str):
+    before = checksums(dist)
 
-    release(dist.parent, registry)
+    refused = release(dist.parent, registry)
 
-    assert (dist / "SHA256SUMS").read_text() == before
+    assert refused.returncode == 1
+    assert f"{registry}/service:{VERSION} is there already; AGAIN=1 makes it anew" in refused.stderr
+    assert checksums(dist) == before
+
+
+def test_the_same_commit_makes_the_same_packages_crd_and_configuration_for_everybody(dist: Path, registry: str):
+    configuration = f"etlpipeline-config-{VERSION}.tar.gz"
+    before, members = checksums(dist), contents(dist / configuration)
+
+    made = release(dist.parent, registry, umask=0o077, AGAIN="1")
+
+    assert made.returncode == 0, made.stdout + made.stderr
+    assert contents(dist / configuration) == members
+    assert {name: digest for name, digest in checksums(dist).items() if name in PACKAGES} == {
+        name: before[name] for name in PACKAGES
+    }
 
 
 @pytest.mark.parametrize(
@@ -179,13 +217,29 @@ def test_the_same_commit_makes_the_same_files(dist: Path, registry: str):
 def test_what_is_not_one_version_is_refused(change, reason, tmp_path: Path):
     folder = repository(tmp_path)
     again = f"git -c user.name=t -c user.email=t@example.com commit --all --quiet -m x && git tag --force v{VERSION}"
-    subprocess.run(change.replace("COMMIT", again), shell=True, cwd=folder, check=True, capture_output=True)
+    command = change.replace("COMMIT", again)
+    subprocess.run(command, shell=True, cwd=folder, env=os.environ | GIT, check=True, capture_output=True)
 
     refused = release(folder)
 
     assert refused.returncode == 1
     assert reason in refused.stderr
     assert not (folder / "dist").exists()
+
+
+def checksums(dist: Path) -> dict[str, str]:
+    """By name."""
+    return {line.split()[1]: line.split()[0] for line in (dist / "SHA256SUMS").read_text().splitlines()}
+
+
+def contents(archive: Path) -> list[tuple[Any, ...]]:
+    """All that is in it, but for the digests of images."""
+    with tarfile.open(archive) as tar:
+        return [
+            (one.name, one.mode, one.uid, one.mtime, (file := tar.extractfile(one)) and file.read())
+            for one in tar
+            if "/digests/" not in one.name
+        ]
 
 
 def manifests(file: Path) -> list[Any]:
@@ -204,7 +258,6 @@ def parts(bill: Any, kind: str) -> set[str]:
 
 
 def locked(lock: str) -> set[str]:
-    pins = re.findall(
-        r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", (ROOT / f"requirements/{lock}.txt").read_text(), re.MULTILINE
-    )
-    return {f"pkg:pypi/{name}@{version}" for name, version in pins}
+    lines = (ROOT / f"requirements/{lock}.txt").read_text().splitlines()
+    pins = [Requirement(line.removesuffix("\\")) for line in lines if line[:1].isalnum()]
+    return {f"pkg:pypi/{pin.name}@{str(pin.specifier).removeprefix('==')}" for pin in pins}

@@ -1,6 +1,6 @@
 """What is in a release, as CycloneDX JSON: ``sbom.py package VERSION LOCK`` or ``sbom.py image VERSION REFERENCE``.
 
-What an image holds is asked of its own package managers: dpkg, and Python's metadata.
+What an image holds, as this machine runs it, is asked of its own package managers: dpkg, and Python's metadata.
 """
 
 from __future__ import annotations
@@ -26,9 +26,18 @@ dpkg-query --show --showformat='${Package}\t${Version}\t${Architecture}\n'
 . /etc/os-release
 echo $VERSION_ID
 """
+#: Of the interpreter's version, where it is no package of Debian's.
+INTERPRETER = r"""
+python=$(command -v python) || exit 0
+dpkg-query --search "$(readlink --canonicalize "$python")" >/dev/null 2>&1 ||
+    python -c 'import platform; print(platform.python_version())'
+"""
+#: Of the environment that it runs in, and of the interpreter's own folder beneath.
 PYTHON = """
+import sys, sysconfig
 from importlib.metadata import distributions
-for found in distributions():
+beneath = sysconfig.get_path("purelib", "posix_prefix", {"base": sys.base_prefix})
+for found in distributions(path=[*sys.path, beneath]):
     print(found.name, found.version, found.metadata.get("License-Expression", ""), sep="\\t")
 """
 
@@ -73,8 +82,11 @@ def in_image(reference: str) -> Iterator[Component]:
         wherefrom = {"arch": architecture, "distro": f"debian-{release}"}
         purl = PackageURL("deb", "debian", name, version, wherefrom)
         yield Component(name=name, version=version, purl=purl, bom_ref=str(purl))
+    for version in _in_container(reference, "sh", "-c", INTERPRETER):
+        purl = PackageURL("generic", name="python", version=version)
+        yield Component(name="python", version=version, purl=purl, bom_ref=str(purl))
     if _in_container(reference, "sh", "-c", "command -v python || true"):
-        for line in sorted(_in_container(reference, "python", "-c", PYTHON)):
+        for line in sorted(set(_in_container(reference, "python", "-c", PYTHON))):
             yield _python(*line.split("\t"))
 
 
