@@ -123,20 +123,6 @@ def test_another_registry_keeps_the_version_of_prod(tmp_path: Path):
     assert service.partition("@")[0] == f"registry.example.com/service:{__version__}"
 
 
-def test_digests_after_versions_leave_both(tmp_path: Path):
-    digests = kustomization(
-        tmp_path / "digests",
-        apiVersion="kustomize.config.k8s.io/v1alpha1",
-        kind="Component",
-        images=[{"name": "etlpipeline/service", "newTag": "1.2.3", "digest": DIGEST}],
-    )
-    mine = tmp_path / "mine"
-    components = [beside(mine, CONFIG / "components/version"), beside(mine, digests)]
-    kustomization(mine, resources=[beside(mine, CONFIG / "default")], components=components)
-
-    assert images_of(rendered(mine))[1] == f"etlpipeline/service:1.2.3@{DIGEST}"
-
-
 def test_images_reach_into_pipelines(tmp_path: Path):
     mine = tmp_path / "mine"
     kustomization(
