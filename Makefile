@@ -51,7 +51,7 @@ lint: $(venv)/dev.installed $(linters)/installed $(linters)/go.installed ## Styl
 	$(bin)/ruff check
 	$(bin)/mypy
 	$(bin)/lint-imports
-	tools/lint $(linters)/bin
+	tools/lint $(linters)/bin $(bin)/python
 
 .PHONY: faults
 faults: $(venv)/dev.installed $(modules) ## Kill, fill and hang runs at random moments; ETL_FAULTS=1000 for more of them

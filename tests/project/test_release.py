@@ -258,6 +258,15 @@ def contents(archive: Path) -> list[tuple[Any, ...]]:
         ]
 
 
+def test_images_are_pushed_nowhere_unless_the_command_line_says_where():
+    def last_command(*arguments: str, **environ: str) -> str:
+        command = ["make", "--dry-run", "release", *arguments]
+        return subprocess.check_output(command, cwd=ROOT, env=os.environ | environ, text=True).splitlines()[-1].strip()
+
+    assert last_command("REGISTRY=example.com/etl") == f"tools/release/release {VERSION} example.com/etl"
+    assert last_command(REGISTRY="example.com/etl") == f"tools/release/release {VERSION}"
+
+
 def manifests(file: Path) -> list[Any]:
     return list(yaml.safe_load_all(file.read_text()))
 
