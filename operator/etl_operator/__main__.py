@@ -39,7 +39,8 @@ async def _run(settings: Settings) -> int:
         async with probes.serving(
             settings.port,
             alive=lambda: not operator.is_ready or operator.is_watching,
-            ready=lambda: operator.is_ready or settings.lease is not None,
+            # One that waits for the Lease is as it should be, and a rollout goes on with it.
+            ready=lambda: operator.is_ready or (settings.lease is not None and not operator.has_begun),
         ):
             return (
                 await _lead(

@@ -220,7 +220,9 @@ _STATUS: dict[str, Any] = {
         },
         "lastSuccessTime": _time("When a run last succeeded."),
         "nextScheduleTime": _time("When the schedule begins the next run."),
-        "scheduledSince": _time("Since when the schedule begins runs: it was set then, or the pipeline resumed."),
+        "scheduledSince": _time(
+            "Since when the schedule begins runs: it was set or changed then, or the pipeline resumed."
+        ),
         "rows": _count("Rows of the table, after the last run."),
         "storage": {
             "type": "object",

@@ -20,8 +20,13 @@ API_REQUESTS = Counter(
 RUNS = Counter("etl_operator_runs", "Runs that have ended, by result.", ["result"])
 PIPELINES = Gauge("etl_operator_pipelines", "Pipelines that are kept.")
 LEADER = Gauge("etl_operator_leader", "1 in the replica that is at work, 0 in those that wait for it to end.")
-WATCHING = Gauge("etl_operator_watching", "1 while a watch is on everything that is to be watched.")
+WATCHING = Gauge(
+    "etl_operator_watching", "1 while a watch is on everything that is to be watched, and the last list came about."
+)
 BUILD = Gauge("etl_operator_build_info", "1, with the version in its label.", ["version"])
 BUILD.labels(__version__).set(1)
+# 0 from the beginning, so that the first one is an increase.
 for _outcome in ("done", "failed"):
-    RECONCILES.labels(_outcome)  # 0 from the beginning, so that the first one is an increase
+    RECONCILES.labels(_outcome)
+for _result in ("Succeeded", "Failed", "Interrupted", "Cancelled", "Skipped"):
+    RUNS.labels(_result)

@@ -37,14 +37,17 @@ class Operator:
     def __init__(self, cluster: Cluster, settings: Settings, clock: Callable[[], datetime]) -> None:
         self._cluster = cluster
         self._settings = settings
+        self._clock = clock
         self._cache = Cache()
         self._queue: Queue[Key] = Queue()
         self._reconcile = Reconciler(cluster, self._cache, settings, clock)
         self._begun_anew = asyncio.Event()
         metrics.PIPELINES.set_function(lambda: len(self._cache.pipelines()))
-        metrics.WATCHING.set_function(lambda: self.is_watching)
+        # A watch that does not reach the API server is not told of: it tries for ever.
+        metrics.WATCHING.set_function(lambda: self.is_watching and self._has_listed)
         self.pipeline_metrics = PipelineMetrics(self._cache, self._queue.failures)
-        self.is_ready = False
+        self._has_listed = True  #: Whether the last list came about.
+        self.has_begun = self.is_ready = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep all pipelines, until told to stop.
@@ -52,6 +55,7 @@ class Operator:
         Raises:
             Exception: a watch has ended that should not have.
         """
+        self.has_begun = True
         metrics.LEADER.set(1)
         listing, told = asyncio.create_task(self._list_at_first()), asyncio.create_task(stop.wait())
         await asyncio.wait([listing, told], return_when=asyncio.FIRST_COMPLETED)
@@ -66,7 +70,7 @@ class Operator:
         tasks = [asyncio.create_task(self._work(slow=False)) for _ in range(WORKERS)]
         tasks += [asyncio.create_task(self._work(slow=True)) for _ in range(SLOW_WORKERS)]
         tasks.append(asyncio.create_task(self._resync()))
-        tasks.append(asyncio.create_task(ask_services(self._cache, self._queue.add)))
+        tasks.append(asyncio.create_task(ask_services(self._cache, self._queue.add, self._clock)))
         namespaces = self._settings.namespaces
         try:
             await kopf.operator(
@@ -138,7 +142,9 @@ class Operator:
             self._begun_anew.clear()
             try:
                 await self._list()
+                self._has_listed = True
             except ApiError as error:
+                self._has_listed = False
                 _log.warning("cannot list: %s", error.message)
                 self._begun_anew.set()
             except Exception:

@@ -118,8 +118,11 @@ def _due(body: Object) -> float | None:
     except ValidationError:
         return None  # which makes the resource Stalled
     since = (status.get("lastSuccessTime"), status.get("scheduledSince"), body["metadata"]["creationTimestamp"])
-    begins = next(next_times(schedule, max(filter(None, map(_moment, since)))), None)
-    return (begins + run.deadline).timestamp() if begins else None
+    try:
+        begins = next(next_times(schedule, max(filter(None, map(_moment, since)))), None)
+        return (begins + run.deadline).timestamp() if begins else None
+    except OverflowError:
+        return None  # after the end of all times, which a service may have told
 
 
 def _times(**values: float | None) -> Iterator[Fact]:

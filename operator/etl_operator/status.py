@@ -53,8 +53,10 @@ def status_of(
             status["rows"] = rows
     if next_time := _next_time(resource, now):
         status["nextScheduleTime"] = next_time
-        # A pipeline that was suspended owes no success of that time.
-        if since := before.get("scheduledSince") if "nextScheduleTime" in before else time_of(now):
+        # Of the time while it was suspended, or on another schedule, a pipeline owes no success.
+        earlier = before.get("nextScheduleTime")
+        is_new = earlier is None or time_of(now) < earlier != next_time
+        if since := time_of(now) if is_new else before.get("scheduledSince"):
             status["scheduledSince"] = since
     if volume := _volume(resource, observed):
         status["storage"] = volume

@@ -21,6 +21,7 @@ CONFIG = ROOT / "config"
 KUSTOMIZATIONS = [
     ROOT,
     CONFIG / "default",
+    CONFIG / "install",
     CONFIG / "namespaced",
     CONFIG / "samples",
     *sorted(path.parent for path in CONFIG.glob("overlays/*/*/kustomization.yaml")),

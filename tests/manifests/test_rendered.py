@@ -27,7 +27,10 @@ from manifests.rendering import (
 
 DIGEST = "sha256:" + "a1" * 32
 FILES = [ROOT / "kustomization.yaml", *sorted(CONFIG.glob("**/kustomization.yaml"))]
-OPERATORS = [ROOT, CONFIG / "namespaced", CONFIG / "overlays/dev/operator", CONFIG / "overlays/prod/operator"]
+OPERATORS = [
+    ROOT,
+    *(CONFIG / path for path in ("install", "namespaced", "overlays/dev/operator", "overlays/prod/operator")),
+]
 
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=shown)
@@ -120,20 +123,6 @@ def test_another_registry_keeps_the_version_of_prod(tmp_path: Path):
     assert service.partition("@")[0] == f"registry.example.com/service:{__version__}"
 
 
-def test_digests_after_versions_leave_both(tmp_path: Path):
-    digests = kustomization(
-        tmp_path / "digests",
-        apiVersion="kustomize.config.k8s.io/v1alpha1",
-        kind="Component",
-        images=[{"name": "etlpipeline/service", "newTag": "1.2.3", "digest": DIGEST}],
-    )
-    mine = tmp_path / "mine"
-    components = [beside(mine, CONFIG / "components/version"), beside(mine, digests)]
-    kustomization(mine, resources=[beside(mine, CONFIG / "default")], components=components)
-
-    assert images_of(rendered(mine))[1] == f"etlpipeline/service:1.2.3@{DIGEST}"
-
-
 def test_images_reach_into_pipelines(tmp_path: Path):
     mine = tmp_path / "mine"
     kustomization(
@@ -173,22 +162,6 @@ def test_who_deletes_pipelines_or_the_operator_deletes_no_namespace_with_data(en
     assert not any(of_kind("Namespace", pipelines))
     assert {one["metadata"]["namespace"] for one in pipelines} == {namespace["metadata"]["name"]}
     assert system["metadata"]["name"] != namespace["metadata"]["name"]
-
-
-def test_prod_has_two_operators_of_which_one_works():
-    objects = rendered(CONFIG / "overlays/prod/operator")
-    operator = operator_of(objects)
-    (budget,) = of_kind("PodDisruptionBudget", objects)
-
-    assert operator["spec"]["replicas"] == 2
-    assert operator["spec"]["strategy"] == {"type": "RollingUpdate"}
-    assert variables(operator)["ETL_LEASE"] == "etl-operator"
-    assert budget["spec"]["selector"] == operator["spec"]["selector"]
-    assert budget["spec"]["maxUnavailable"] == 1
-    assert {one["topologyKey"] for one in operator["spec"]["template"]["spec"]["topologySpreadConstraints"]} == {
-        "kubernetes.io/hostname",
-        "topology.kubernetes.io/zone",
-    }
 
 
 @pytest.mark.parametrize(("environment", "retained"), [("dev", False), ("prod", True)])

@@ -8,7 +8,9 @@ from itertools import product
 from etl_operator.kinds import METRICS_LABEL, OPERATOR
 from manifests.policies import Network, Outside, Peer, Pod, Policy
 
-PORTS = (53, 80, 443, 3000, 6443, 8000, 8080)
+PORTS = (53, 80, 443, 3000, 5353, 6443, 8000, 8080, 8443, 16443)
+#: Of DNS and of the API server, behind their Services.
+_DNS, _API = (53, 5353), (443, 6443, 8443, 16443)
 
 #: Those of whom policies speak; the neighbours are other pods in the namespaces of pipelines and of the operator.
 OURS = ("operator", "service", "run", "frontend", "neighbour")
@@ -28,8 +30,8 @@ _MAY: Sequence[tuple[Collection[str], Collection[str], Collection[int]]] = (
     (("frontend", "operator", "prometheus"), ["service"], [8000]),
     (["prometheus"], ["operator"], [8080]),
     # The API server's address is not known, nor is that of DNS, which may be on the node's link.
-    (["operator"], (*OTHERS, *ADDRESSES, *METADATA), (443, 6443)),
-    (("operator", "frontend", *_READERS), (*OTHERS, *ADDRESSES, *METADATA), [53]),
+    (["operator"], (*OTHERS, *ADDRESSES, *METADATA), _API),
+    (("operator", "frontend", *_READERS), (*OTHERS, *ADDRESSES, *METADATA), _DNS),
 )
 MAY = {each for who, whom, ports in _MAY for each in product(who, whom, ports)}
 
@@ -53,10 +55,10 @@ def surprises(policies: Sequence[Policy], ours: Mapping[str, Sequence[Pod]]) -> 
             for one, other in product(peers[source], peers[target]):
                 if network.lets(one, other, port) is not wanted:
                     found.append(f"{source} {'cannot' if wanted else 'can'} reach {target}:{port} ({one} to {other})")
-        for source, target in product(("operator", "frontend", *_READERS), ("dns", "node's dns")):
+        for source, target, port in product(("operator", "frontend", *_READERS), ("dns", "node's dns"), _DNS):
             for one, other in product(peers[source], peers[target]):
-                if not network.lets(one, other, 53, "UDP"):
-                    found.append(f"{source} cannot ask {target}")
+                if not network.lets(one, other, port, "UDP"):
+                    found.append(f"{source} cannot ask {target} at {port}")
     return found
 
 

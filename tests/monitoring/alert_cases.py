@@ -182,6 +182,16 @@ CASES = [
         ),
     ),
     Case(
+        "the volume has been full for long",
+        {"etl_volume_free_bytes{P}": "300x10 10x50"},
+        "EtlPipelineVolumeFull",
+        "critical",
+        (
+            "The volume of pipeline team/posts is full",
+            "1% of the volume of pipeline posts in namespace team are free; runs fail where they find no room.",
+        ),
+    ),
+    Case(
         "its service is not reached",
         {'up{P,job="etl-service"}': 0},
         "EtlServiceNotScraped",

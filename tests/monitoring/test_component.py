@@ -133,6 +133,24 @@ def test_the_kustomization_of_the_documentation_does_what_it_says(tmp_path: Path
     assert labelled == {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 
 
+def test_what_the_documentation_adds_to_it_makes_links_of_runbooks_and_finds_every_operator(tmp_path: Path):
+    first, *more = (
+        yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", DOCUMENT.read_text(), re.M | re.S)
+    )
+    for fields in more:
+        first |= {name: first.get(name, []) + value for name, value in fields.items()}
+    shutil.copytree(CONFIG, tmp_path / "config")
+    kustomization(tmp_path / "mine", **first)
+
+    made = by_name(rendered(tmp_path / "mine"))
+
+    assert made["PodMonitor", "etl-operator"]["spec"]["namespaceSelector"] == {"any": True}
+    groups = made["PrometheusRule", "etlpipeline"]["spec"]["groups"]
+    runbooks = [rule["annotations"]["runbook"] for group in groups for rule in group["rules"]]
+    assert all(re.match(r"https://.*/docs/monitoring\.md#etl", runbook) for runbook in runbooks)
+    assert not any(name.startswith("etl-runbooks") for _, name in made)
+
+
 def by_name(objects: list[dict[str, Any]]) -> dict[tuple[str, str], Any]:
     return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 

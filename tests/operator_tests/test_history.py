@@ -12,6 +12,7 @@ from aiohttp import web
 
 from etl_operator.cache import Told
 from etl_operator.history import _ask
+from operator_tests.cluster_state import NOW
 
 RUN = {
     "id": "r-1",
@@ -46,7 +47,7 @@ def ask(runs: Any, stats: Any = None, known: Told = NOTHING) -> Told:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             async with aiohttp.ClientSession(raise_for_status=True) as session:
-                return await _ask(session, f"http://127.0.0.1:{runner.addresses[0][1]}", known)
+                return await _ask(session, f"http://127.0.0.1:{runner.addresses[0][1]}", known, NOW)
         finally:
             await runner.cleanup()
 
@@ -57,6 +58,12 @@ def test_runs_that_no_job_carries_out_are_told_with_the_rows_after_them():
     told = ask([RUN | {"id": "r-2", "trigger": "request"}, RUN], {"rows": 97, "table": "posts"})
 
     assert told == Told([RUN], 97)
+
+
+def test_a_node_whose_clock_is_a_little_ahead_is_believed():
+    ahead = RUN | {"ended_at": "2026-03-01T12:02:00Z"}
+
+    assert ask([ahead], {"rows": 97}) == Told([ahead], 97)
 
 
 def test_rows_are_not_asked_for_again_while_nothing_is_new():
@@ -81,6 +88,11 @@ def test_how_far_a_run_has_come_is_nothing_new():
         [{}],
         [RUN | {"status": "queued"}],
         [RUN | {"id": 7}],
+        [RUN | {"started_at": "once"}],
+        [RUN | {"ended_at": "2026-02-30T12:00:09Z"}],
+        [RUN | {"ended_at": "2026-03-01T12:00:09+01:00"}],
+        [RUN | {"ended_at": "9999-12-31T23:59:59Z"}],
+        [RUN | {"started_at": "2026-03-01T12:10:00Z", "ended_at": None, "status": "running"}],
         [RUN | {"message": "x" * 20_000}],
         "elsewhere",
         ["x" * 2**20],

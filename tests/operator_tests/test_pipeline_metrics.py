@@ -226,3 +226,29 @@ def test_a_service_can_neither_break_the_metrics_nor_fill_them_with_words(scrape
 
     assert scraped.get("condition", condition="RunSucceeded", reason="Other") == 0
     assert scraped.get("last_run_end_timestamp_seconds") is None
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00"])
+def test_a_success_at_the_end_of_all_times_takes_no_metric_of_others_with_it(scraped, time):
+    posts, orders = made({"schedule": NIGHTLY}), made(name="orders")
+    posts.body["status"] = {"lastSuccessTime": time}
+
+    scraped.see(posts)
+    scraped.see(orders)
+
+    assert scraped.get("success_due_timestamp_seconds") is None
+    assert scraped.get("run_in_progress", pipeline="orders") == 0
+
+
+def test_nothing_is_owed_of_a_schedule_that_was_changed(scraped):
+    # given one that runs each month, and did
+    posts = made({"schedule": {"cron": "0 3 15 * *"}}, created="2025-10-01T12:00:00Z")
+    posts.body["status"] = {"lastSuccessTime": "2026-02-15T03:00:05Z"}
+    posts.reconcile()
+    posts.status["scheduledSince"] = "2025-10-01T12:00:00Z"
+
+    posts.body["spec"]["schedule"] = NIGHTLY
+    posts.reconcile()
+    scraped.see(posts)
+
+    assert scraped.get("success_due_timestamp_seconds") == seconds("2026-03-02T04:00:00Z")

@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 import checkout
 from etl_service import __version__ as VERSION
 from images.engine import ROOT, eventually, tried, why_no_engine
+from manifests.rendering import container, kustomization, of_kind, rendered, variables
 from sources.jsonplaceholder import free_port
 
 PACKAGES = {f"etlpipeline-{VERSION}{end}" for end in ("-py3-none-any.whl", ".tar.gz", ".cdx.json")} | {"crds.yaml"}
@@ -134,13 +135,28 @@ def test_what_is_installed_is_the_operator_with_the_images_of_the_release_and_th
     assert [crd["spec"] for crd in installed if crd["kind"] == "CustomResourceDefinition"] == [crds[0]["spec"]]
 
 
-def test_the_overlays_of_a_release_use_its_images(dist: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    "path", ["default", "install", "namespaced", "overlays/dev/operator", "overlays/prod/operator"]
+)
+def test_every_operator_in_the_config_of_a_release_has_its_images_and_another_registry_keeps_their_digests(
+    path: str, dist: Path, tmp_path: Path
+):
     with tarfile.open(dist / f"etlpipeline-config-{VERSION}.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
+    named = [image.partition(f":{VERSION}@")[0] for image in images(dist)]
+    mirrored = [{"name": name, "newName": f"mirror.example.com/{name.rpartition('/')[2]}"} for name in named]
+    mine = kustomization(tmp_path / "mine", resources=[f"../config/{path}"], images=mirrored)
 
-    prod = subprocess.check_output(["kubectl", "kustomize", tmp_path / "config/overlays/prod/operator"], text=True)
+    assert operators_images(tmp_path / "config" / path) == sorted(images(dist))
+    assert operators_images(mine) == sorted(f"mirror.example.com/{image.rpartition('/')[2]}" for image in images(dist))
 
-    assert all(image in prod for image in images(dist))
+
+def operators_images(path: Path) -> list[str]:
+    """What a kustomization has for the operator and the pods that it makes."""
+    (operator,) = of_kind("Deployment", rendered(path))
+    return sorted(
+        [container(operator)["image"], *(variables(operator)[f"ETL_{name}_IMAGE"] for name in ("SERVICE", "FRONTEND"))]
+    )
 
 
 def test_what_is_installed_is_what_clusters_of_tests_have_with_other_images(dist: Path, registry: str):

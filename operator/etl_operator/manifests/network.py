@@ -10,7 +10,8 @@ from etl_operator.manifests.common import Given
 from etl_operator.manifests.frontend import PORT as FRONTEND_PORT
 from etl_operator.manifests.service import PORT as SERVICE_PORT
 
-_DNS = {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}
+#: Policies see the port of the pod that answers, which is OpenShift's 5353 behind the Service's 53.
+_DNS = {"ports": [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")]}
 
 #: Where clouds tell a machine its credentials, on the node's own link or elsewhere: no source is there. Private ranges
 #: are left, since sources are in them: which of those may be read, the engine decides, by name.
