@@ -97,7 +97,7 @@ def dies_at(call: int, kube: Kube) -> bool:
     """Start an operator that its nth write kills; False where it comes to rest before that, which with 0 it does."""
     environ = {**os.environ, "KUBECONFIG": kube.kubeconfig, "ETL_SERVICE_IMAGE": SERVICE}
     environ |= {"PYTHONPATH": f"{ROOT}/operator:{ROOT}/service:{ROOT}/tests", "ETL_FRONTEND_IMAGE": FRONTEND}
-    environ |= {"ETL_NAMESPACES": kube.namespace}
+    environ |= {"ETL_NAMESPACES": kube.namespace, "ETL_ALLOWED_SOURCES": "sample-api.default"}
     died = subprocess.run(
         [sys.executable, "-m", "e2e.mortal", str(call)], env=environ, capture_output=True, text=True, check=False
     )
