@@ -50,7 +50,7 @@ def openapi() -> dict[str, Any]:
     document = ROOT / "pipelines/posts.yaml"
     pipeline = load_pipeline(document)
     with TemporaryDirectory() as folder:
-        store = open_store(pipeline.spec.load, Path(folder) / "etl.db")
+        store = open_store(pipeline.spec.load, Path(folder) / "etl.db", World().read_secret)
         return openapi_document(create_app(pipeline, document, store, Settings(), World()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -46,17 +46,21 @@ def begin_run(connection: Connection, run: Run) -> None:
 def end_run(connection: Connection, run: Run) -> None:
     """Write the record of a run that has ended, add it to the totals, and let go of what is too old."""
     save_run(connection, run)
-    connection.executemany(
-        "INSERT INTO etl_totals (pipeline, name, label, value) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (pipeline, name, label) DO UPDATE SET value = etl_totals.value + excluded.value",
-        [(run.full_name, name, label, value) for name, label, value in _totals(run) if value],
-    )
+    add_totals(connection, run.full_name, {(name, label): value for name, label, value in _totals(run) if value})
     for table, order, kept in (("etl_runs", "seq", RUNS_KEPT), ("etl_rejects", "id", REJECTS_KEPT)):
         connection.execute(
             f"DELETE FROM {table} WHERE pipeline = ? AND {order} <= "
             f"(SELECT {order} FROM {table} WHERE pipeline = ? ORDER BY {order} DESC LIMIT 1 OFFSET {kept})",
             [run.full_name, run.full_name],
         )
+
+
+def add_totals(connection: Connection, pipeline: str, totals: Mapping[tuple[str, str], float]) -> None:
+    connection.executemany(
+        "INSERT INTO etl_totals (pipeline, name, label, value) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (pipeline, name, label) DO UPDATE SET value = etl_totals.value + excluded.value",
+        [(pipeline, name, label, value) for (name, label), value in totals.items()],
+    )
 
 
 def find_run(connection: Connection, run_id: str) -> Run | None:
@@ -104,6 +108,15 @@ def keep_rejects(connection: Connection, run: Run, staged: str) -> None:
     connection.execute(
         f"INSERT INTO etl_rejects (pipeline, run_id, {REJECT_COLUMNS}) SELECT ?, ?, {REJECT_COLUMNS} FROM {staged}",
         [run.full_name, run.id],
+    )
+
+
+def copy_rejects(connection: Connection, pipeline: str, rejects: Iterable[StoredReject]) -> None:
+    """Keep those of another store; each gets an id of this one's, in the same order."""
+    columns = ("run_id", *REJECT_COLUMNS.replace("idx", "index").split(", "))
+    connection.executemany(
+        f"INSERT INTO etl_rejects (pipeline, run_id, {REJECT_COLUMNS}) VALUES (?{', ?' * len(columns)})",
+        ([pipeline, *(getattr(reject, name) for name in columns)] for reject in rejects),
     )
 
 

@@ -66,8 +66,8 @@ class _Difference:
 
 def compare(staged: Staged) -> Loaded:
     """What merging would do."""
-    staged.settle()
     schema = plan(_existing(staged), staged.target, staged.columns)
+    staged.settle()
     return Loaded(_counts(staged, _difference(staged, schema)), schema.changes)
 
 
@@ -79,8 +79,8 @@ def merge(staged: Staged) -> Loaded:
         CountsDiffer: the database changed another number of rows than differ.
     """
     target = staged.target
-    staged.settle()
     schema = plan(_existing(staged), target, staged.columns)
+    staged.settle()
     carry_out(staged.connection, staged.dialect, target, schema)
     # From here on the table is as the plan has it: rows are compared as they will be, keys that widen too.
     there = replace(schema, before=schema.before and schema.after)
@@ -97,6 +97,8 @@ def merge(staged: Staged) -> Loaded:
         _delete(staged, difference)
     if staged.columns:
         _insert(staged, there, difference)
+        if schema.before is None:
+            staged.dialect.filled(staged.connection, target.table, target.key)
     _move_cursor(staged)
     return Loaded(_counts(staged, difference), schema.changes)
 
@@ -209,7 +211,7 @@ def _source(staged: Staged, schema: Plan, difference: _Difference) -> str:
 
 def _on_conflict(staged: Staged, schema: Plan) -> str:
     target = staged.target
-    if not target.key:
+    if not target.key or schema.before is None:
         return ""
     key = ", ".join(quote(name) for name in target.key)
     values = _values(staged, schema)

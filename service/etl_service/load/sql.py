@@ -80,6 +80,10 @@ class Dialect(Protocol):
 
     def create(self, connection: Any, table: str, columns: Sequence[Column], key: Sequence[str]) -> None: ...
 
+    def filled(self, connection: Any, table: str, key: Sequence[str]) -> None:
+        """Do what is quicker once a table that was made has its first rows."""
+        ...
+
     def add(self, connection: Any, table: str, columns: Sequence[Column]) -> None: ...
 
     def widen(

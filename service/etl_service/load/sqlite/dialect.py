@@ -61,6 +61,9 @@ class SqliteDialect:
     def create(self, connection: sqlite3.Connection, table: str, columns: Sequence[Column], key: Sequence[str]) -> None:
         ddl.create(connection, "main", table, columns, key)
 
+    def filled(self, connection: sqlite3.Connection, table: str, key: Sequence[str]) -> None:
+        pass
+
     def add(self, connection: sqlite3.Connection, table: str, columns: Sequence[Column]) -> None:
         ddl.add(connection, "main", table, columns)
 

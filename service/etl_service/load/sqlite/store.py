@@ -25,6 +25,7 @@ from etl_service.model import Run
 
 class SqliteStore(SqlStore):
     dialect = SQLITE
+    prompt = True
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()  # the lock lies beside the file itself, by whichever name it is reached
