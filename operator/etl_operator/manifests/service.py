@@ -25,10 +25,9 @@ def service_deployment(given: Given) -> Manifest:
     wanted = given.spec.service
     variables, mounts, volumes = engine(given)
     variables += environment(ETL_HOST="0.0.0.0", ETL_PORT=str(PORT), ETL_KEEP_SCHEDULE="no")
-    if given.uses_volume:
-        variables += environment(ETL_LOST_RUNS=f"{_LOST}/lost-runs.json")
-        mounts.append({"name": "lost-runs", "mountPath": _LOST, "readOnly": True})
-        volumes.append({"name": "lost-runs", "configMap": {"name": given.named("lost-runs"), "optional": True}})
+    variables += environment(ETL_LOST_RUNS=f"{_LOST}/lost-runs.json")
+    mounts.append({"name": "lost-runs", "mountPath": _LOST, "readOnly": True})
+    volumes.append({"name": "lost-runs", "configMap": {"name": given.named("lost-runs"), "optional": True}})
     if token := wanted.token_secret:
         variables += environment(ETL_API_TOKEN_FILE=f"/run/secrets/{token.name}/{token.key}")
     container: Manifest = {
