@@ -190,6 +190,8 @@ class TestPostgres:
     def test_its_services_are_replaced_one_after_the_other(self, posts):
         deployment = posts.get("Deployment", "posts-service")["spec"]
         assert (deployment["replicas"], deployment["strategy"]) == (3, {"type": "RollingUpdate"})
+        (container,) = deployment["template"]["spec"]["containers"]
+        assert "preStop" in container["lifecycle"]  # requests on their way to a pod that goes still arrive
         assert posts.get("PodDisruptionBudget", "posts-service")
 
     def test_its_pods_go_to_any_node(self, posts):

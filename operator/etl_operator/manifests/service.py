@@ -42,6 +42,9 @@ def service_deployment(given: Given) -> Manifest:
         "livenessProbe": {**_asking("/health"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_asking("/ready"), "periodSeconds": 5},
     }
+    if not given.uses_volume:
+        # Another pod serves meanwhile: this one goes once nobody is sent to it any more.
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", "5"]}}}
     return given.child(
         "Deployment",
         "service",
