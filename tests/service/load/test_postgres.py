@@ -611,6 +611,17 @@ class TestReasons:
             dsn, DatabaseUnavailable
         )
 
+    def test_tables_that_are_gone_come_with_the_next_run(
+        self, postgres: Server, schema: str, store: PostgresStore
+    ) -> None:
+        postgres.execute(f"DROP SCHEMA {schema} CASCADE; CREATE SCHEMA {schema}")
+        with pytest.raises(DatabaseUnavailable, match="run the pipeline once"):
+            store.check()
+
+        prepared(postgres.dsn(), schema).close()
+
+        store.check()
+
     def test_nobody_sees_the_password_of_a_database(self, postgres: Server) -> None:
         database = read_dsn(postgres.dsn(), "public")
         assert "c4nary" not in f"{database} {database!r} {database.where}"

@@ -89,13 +89,14 @@ def read_dsn(dsn: str, schema: str) -> Database:
     # A password with these characters in it makes libpq find its parts elsewhere, and tell of them.
     if "@" in host.lstrip("@") or "@" in database or not re.fullmatch("[0-9]*(,[0-9]*)*", port):
         raise _unreadable("cannot be read: a password in a URL has its own @ : / ? # written as %40 %3A %2F %3F %23")
-    secrets = [given[name] for name in ("password", "sslpassword") if name in given]
+    # libpq names the user, who may have chosen that as the password.
+    secrets = {given.get(name, "") for name in ("password", "sslpassword")} - {"", given.get("user")}
     return Database(
         dsn=make_conninfo(**{**_DEFAULTS, **given}),
         schema=schema,
         where=f"{host or 'this machine'}:{port}/{database or given.get('user', '')}",
         user=given.get("user", ""),
-        secrets=tuple(filter(None, (form for each in secrets for form in (each, percent_encoded(each, safe=""))))),
+        secrets=tuple(form for each in secrets for form in (each, percent_encoded(each, safe=""))),
     )
 
 

@@ -55,6 +55,7 @@ _REFUSALS: tuple[tuple[str, type[DatabaseUnavailable], str], ...] = (
 #: By SQLSTATE, or its class: the error, and what to do.
 _STATES: dict[str, tuple[type[EtlError], str]] = {
     "25006": (DatabaseReadOnly, "name a server that takes writes, such as the primary, with target_session_attrs"),
+    "42P01": (DatabaseUnavailable, "run the pipeline once, which makes what is missing"),
     "42501": (DatabaseForbidden, "`etl grants` prints what the user needs"),
     "3F000": (DatabaseNotFound, "create the schema, and let the user use it: `etl grants` prints how"),
     "53100": (DatabaseFull, "make room on the server and run again. Nothing was changed"),
@@ -89,7 +90,7 @@ def translate(database: Database, error: psycopg.Error | EtlError) -> EtlError:
         return error
     if error.sqlstate is None:
         return _refused(database, error)
-    said = database.without_secrets(error.diag.message_primary or str(error).partition("\n")[0])
+    said = error.diag.message_primary or str(error).partition("\n")[0]
     kind, remedy = _STATES.get(error.sqlstate) or _STATES.get(error.sqlstate[:2]) or (DatabaseUnavailable, "")
     field = "transform.columns" if kind is SchemaConflict else "load.postgres"
     return kind(f"PostgreSQL at {database.where}: {said}{'; ' if remedy else ''}{remedy}", field=field)
