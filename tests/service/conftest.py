@@ -68,7 +68,7 @@ class PostgresPlace(Place):
         self.schema = server.fresh_schema()
         dsn = server.dsn()
         load = {"postgres": {"dsn": {"env": "POSTGRES_DSN"}, "schema": self.schema}}
-        store = PostgresStore(dsn, self.schema)
+        store = PostgresStore(lambda: dsn, self.schema)
         super().__init__(store, load, {"POSTGRES_DSN": dsn})
         self._database = store.database
 

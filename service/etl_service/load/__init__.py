@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from etl_service.load.store import Store
@@ -26,7 +27,7 @@ def open_store(load: Load, database: Path, secrets: Callable[[Secret, str], str]
         # psycopg takes as long to import as a small run does: whoever uses SQLite does without.
         from etl_service.load.postgres.store import PostgresStore
 
-        store = PostgresStore(secrets(load.postgres.dsn, "load.postgres.dsn"), load.postgres.schema_)
+        store = PostgresStore(partial(secrets, load.postgres.dsn, "load.postgres.dsn"), load.postgres.schema_)
     else:
         from etl_service.load.sqlite.store import SqliteStore
 

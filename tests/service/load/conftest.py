@@ -105,7 +105,7 @@ def opened_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[Store
         store = SqliteStore(folder / "etl.db")
     else:
         server: Server = request.getfixturevalue("postgres")
-        store = PostgresStore(server.dsn(), server.fresh_schema())
+        store = PostgresStore(server.dsn, server.fresh_schema())
     store.prepare()
     yield store
     store.close()

@@ -34,7 +34,7 @@ def source(tmp_path: Path) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def target(postgres: Server) -> Iterator[PostgresStore]:
-    with closing(PostgresStore(postgres.dsn(), postgres.fresh_schema())) as store:
+    with closing(PostgresStore(postgres.dsn, postgres.fresh_schema())) as store:
         store.prepare()
         yield store
 

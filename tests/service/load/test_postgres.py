@@ -79,7 +79,7 @@ def server() -> Iterator[Server]:
 
 
 def prepared(dsn: str, schema: str = "public") -> PostgresStore:
-    store = PostgresStore(dsn, schema)
+    store = PostgresStore(lambda: dsn, schema)
     store.prepare()
     return store
 
@@ -244,7 +244,7 @@ class TestEngineTables:
         store.prepare()
 
     def test_many_may_make_them_at_once(self, postgres: Server, schema: str) -> None:
-        stores = [PostgresStore(postgres.dsn(), schema) for _ in range(5)]
+        stores = [PostgresStore(postgres.dsn, schema) for _ in range(5)]
         threads = [threading.Thread(target=store.prepare) for store in stores]
         for thread in threads:
             thread.start()
@@ -264,7 +264,7 @@ from etl_service.runs import end_dead
 from etl_service.runs.world import utc_now
 from etl_service.model import Batch, Column, Run
 
-store = PostgresStore(sys.argv[1], sys.argv[2])
+store = PostgresStore(lambda: sys.argv[1], sys.argv[2])
 with store.claim("default/posts") as claim:
     run = Run(id="theirs", pipeline="posts", trigger="cli", started_at="2026-01-01T00:00:00.000000Z")
     claim.begin(run)
@@ -622,8 +622,23 @@ class TestReasons:
 
         store.check()
 
+    def test_a_password_that_is_changed_is_taken_up_where_it_is_kept(self, postgres: Server, schema: str) -> None:
+        user, passwords = newcomer(postgres), [PASSWORD]
+        postgres.execute(f"GRANT ALL ON SCHEMA {schema} TO {user}")
+        with closing(PostgresStore(lambda: postgres.dsn(user=user, password=passwords[-1]), schema)) as store:
+            store.prepare()
+            store.check()
+            postgres.execute(f"ALTER ROLE {user} PASSWORD 'another'")
+            postgres.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s", [user])
+            with pytest.raises(DatabaseLoginRefused):
+                store.check()
+
+            passwords.append("another")
+
+            store.check()
+
     def test_nobody_sees_the_password_of_a_database(self, postgres: Server) -> None:
-        database = read_dsn(postgres.dsn(), "public")
+        database = read_dsn(postgres.dsn, "public")
         assert "c4nary" not in f"{database} {database!r} {database.where}"
 
 

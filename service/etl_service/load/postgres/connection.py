@@ -17,7 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
-from etl_service.load.errors import DatabaseBusy, DatabaseUnavailable
+from etl_service.load.errors import DatabaseBusy, DatabaseLoginRefused, DatabaseUnavailable
 from etl_service.load.postgres.errors import translated
 from etl_service.load.sql import Cursor, quote
 
@@ -44,15 +44,15 @@ SET client_connection_check_interval TO '2s';
 _PATIENCE = 5
 
 
-@dataclass(frozen=True)
+@dataclass
 class Database:
     """Where the rows are. The DSN goes to libpq, and into nothing that is shown."""
 
     dsn: str = field(repr=False)
     schema: str
     where: str  #: for messages: host, port and database
-    user: str
     secrets: tuple[str, ...] = field(repr=False)
+    read: Callable[[], str] = field(repr=False)  #: the DSN as it is now
 
     def connect(self) -> psycopg.Connection[Any]:
         """A session that commits each statement by itself.
@@ -60,6 +60,17 @@ class Database:
         Raises:
             DatabaseUnavailable and its kin: why there is none.
         """
+        try:
+            return self._connect()
+        except DatabaseLoginRefused:
+            # A password that has been changed reaches the secret's file by itself.
+            renewed = read_dsn(self.read, self.schema)
+            if renewed.dsn == self.dsn:
+                raise
+            self.dsn, self.where, self.secrets = renewed.dsn, renewed.where, renewed.secrets
+            return self._connect()
+
+    def _connect(self) -> psycopg.Connection[Any]:
         with translated(self):
             connection = psycopg.connect(self.dsn, autocommit=True)
             try:
@@ -75,14 +86,14 @@ class Database:
         return text
 
 
-def read_dsn(dsn: str, schema: str) -> Database:
-    """What a connection string says.
+def read_dsn(read: Callable[[], str], schema: str) -> Database:
+    """What the connection string says.
 
     Raises:
         DatabaseUnavailable: nothing that libpq takes; its own message would show the string, so it is not passed on.
     """
     try:
-        given = {name: str(value) for name, value in conninfo_to_dict(dsn).items() if value is not None}
+        given = {name: str(value) for name, value in conninfo_to_dict(read()).items() if value is not None}
     except psycopg.Error:
         raise _unreadable("is no connection string") from None
     host, port, database = given.get("host", ""), given.get("port", "5432"), given.get("dbname", "")
@@ -95,8 +106,8 @@ def read_dsn(dsn: str, schema: str) -> Database:
         dsn=make_conninfo(**{**_DEFAULTS, **given}),
         schema=schema,
         where=f"{host or 'this machine'}:{port}/{database or given.get('user', '')}",
-        user=given.get("user", ""),
         secrets=tuple(form for each in secrets for form in (each, percent_encoded(each, safe=""))),
+        read=read,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,8 +34,8 @@ class PostgresStore(SqlStore):
     dialect = POSTGRES
     prompt = False
 
-    def __init__(self, dsn: str, schema: str = "public") -> None:
-        """Raises DatabaseUnavailable where the DSN is none; connects later."""
+    def __init__(self, dsn: Callable[[], str], schema: str = "public") -> None:
+        """``dsn`` reads the connection string; DatabaseUnavailable is raised where it is none. Connects later."""
         self.database = read_dsn(dsn, schema)
         self._readers = Pool(self.database.connect, READERS)
         self._slow_readers = Pool(self.database.connect, SLOW_READERS)
