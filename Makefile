@@ -41,6 +41,7 @@ run: $(venv)/run.installed ## Load PIPELINE (the bundled sample unless named) an
 .PHONY: test
 test: $(venv)/dev.installed $(modules) ## Install what tests need, then run the linters and all tests
 	@tools/need chromium curl git sqlite3 || echo "Tests that need them are skipped, each with its reason." >&2
+	@tools/need-postgres || true
 	@tools/prometheus $(venv)/prometheus || true
 	@$(MAKE) lint
 	$(bin)/pytest
@@ -75,7 +76,7 @@ e2e-upgrade: $(venv)/dev.installed ## Upgrade a cluster from the last release, o
 .PHONY: bench
 bench: $(venv)/dev.installed ## Measure against hand-written programs, or only NAMES of it; bench/README.md says what it means
 	$(bin)/python -m compileall -q service
-	$(bin)/python -m bench $(NAMES)
+	PYTHONPATH=tests $(bin)/python -m bench $(NAMES)
 
 .PHONY: bench-operator
 bench-operator: $(venv)/dev.installed ## Measure the operator over a thousand pipelines, on the cluster of make kind-up

@@ -7,11 +7,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import clients, processes
+from bench import clients, processes, workshop
 from bench.results import Result
 from bench.source import FIRST_ID, WORDS
-from bench.workshop import Workshop, bare, differ, etl_run, serve, serve_plainly, source
+from bench.workshop import Workshop, bare, bare_postgres, differ, etl_run, serve, serve_plainly, source
 from etl_service.load.query import token
+from sources.postgres import Server
 
 MB = "{:,.0f} MB".format
 MS = "{:,.1f} ms".format
@@ -42,6 +43,48 @@ def same_rows(shop: Workshop, url: str) -> None:
     bare(url, theirs)
     if differ(ours, theirs):
         raise SystemExit("the engine and the bare script have loaded different rows")
+
+
+def postgres(shop: Workshop, repeat: int) -> list[Result]:
+    with workshop.postgres() as server:
+        return [result for rows in (100_000, 1_000_000) for result in postgres_throughput(shop, rows, repeat, server)]
+
+
+def postgres_throughput(shop: Workshop, rows: int, repeat: int, server: Server) -> list[Result]:
+    """Rows a second from HTTP to PostgreSQL: of a first load, and of the same rows again."""
+    with source(rows) as url:
+        same_rows_in_postgres(shop, url, server)
+        first = processes.medians(
+            repeat,
+            lambda: rows / into_postgres(shop, url, server.fresh_schema()).seconds,
+            lambda: rows / bare_postgres(url, server.fresh_schema()).seconds,
+        )
+        ours, theirs = server.fresh_schema(), server.fresh_schema()
+        into_postgres(shop, url, ours)
+        bare_postgres(url, theirs)
+        again = processes.medians(
+            repeat,
+            lambda: rows / into_postgres(shop, url, ours).seconds,
+            lambda: rows / bare_postgres(url, theirs).seconds,
+        )
+    return [
+        Result(f"{what} {rows:,} rows, into PostgreSQL", PER_SECOND(a), PER_SECOND(b), a / b, at_least=0.5)
+        for what, (a, b) in (("load", first), ("reload", again))
+    ]
+
+
+def into_postgres(shop: Workshop, url: str, schema: str) -> processes.Finished:
+    return etl_run(shop.document(url, schema=schema), shop.database())
+
+
+def same_rows_in_postgres(shop: Workshop, url: str, server: Server) -> None:
+    ours, theirs = server.fresh_schema(), server.fresh_schema()
+    into_postgres(shop, url, ours)
+    bare_postgres(url, theirs)
+    columns = "id, user_id, title, body"
+    for a, b in ((ours, theirs), (theirs, ours)):
+        if server.execute(f"SELECT {columns} FROM {a}.posts EXCEPT SELECT {columns} FROM {b}.posts LIMIT 1"):
+            raise SystemExit("the engine and the bare script have loaded different rows")
 
 
 def memory(shop: Workshop, rows: int, page: int | None) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -12,6 +13,8 @@ from string import Template
 from tempfile import TemporaryDirectory
 
 from bench import processes
+from sources.postgres import Server, why_none
+from sources.postgres import serving as serving_postgres
 
 DOCUMENT = Template((Path(__file__).parent / "posts.yaml").read_text())
 
@@ -25,11 +28,12 @@ class Workshop:
         """A database that is not there yet."""
         return self.folder / f"{next(self.numbers)}.db"
 
-    def document(self, source: str, *, page: int | None = None) -> Path:
-        """The pipeline document that reads the source, whole or in pages of so many."""
+    def document(self, source: str, *, page: int | None = None, schema: str | None = None) -> Path:
+        """The pipeline document that reads the source, whole or in pages of so many; into PostgreSQL's schema."""
         url = f"{source}/posts" + (f"?_page=1&_limit={page}\n    pagination: {{link: {{}}}}" if page else "")
         document = self.folder / f"{next(self.numbers)}.yaml"
-        document.write_text(DOCUMENT.substitute(url=url))
+        there = f"    postgres: {{dsn: {{env: POSTGRES_DSN}}, schema: {schema}}}\n" if schema else ""
+        document.write_text(DOCUMENT.substitute(url=url) + there)
         return document
 
 
@@ -54,6 +58,23 @@ def start_etl_run(document: Path, database: Path) -> processes.Program:
 
 def bare(source: str, database: Path) -> processes.Finished:
     return processes.run(["-m", "bench.bare", f"{source}/posts", str(database)])
+
+
+def bare_postgres(source: str, schema: str) -> processes.Finished:
+    return processes.run(["-m", "bench.bare_postgres", f"{source}/posts", schema])
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """A server of its own; programs find it by POSTGRES_DSN."""
+    if reason := why_none():
+        raise SystemExit(reason)
+    with serving_postgres("fsync = on\n") as server:
+        os.environ["POSTGRES_DSN"] = server.dsn()
+        try:
+            yield server
+        finally:
+            del os.environ["POSTGRES_DSN"]
 
 
 def serve(document: Path, database: Path) -> AbstractContextManager[str]:

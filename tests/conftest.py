@@ -11,6 +11,7 @@ import pytest
 
 from images.engine import ROOT, why_no_engine
 from sources import jsonplaceholder as source
+from sources import postgres as database
 from sources.jsonplaceholder import Changes
 
 
@@ -34,6 +35,15 @@ def changed_jsonplaceholder() -> Iterator[Callable[[Changes], str]]:
     """Start one that differs: ``changed_jsonplaceholder({"posts": {1: {"title": "new"}}})`` gives its URL."""
     with ExitStack() as servers:
         yield lambda changes: servers.enter_context(source.serving(changes))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[database.Server]:
+    """A PostgreSQL server, for those who leave it as it is. Skips where none can be run."""
+    if reason := database.why_none():
+        pytest.skip(reason)
+    with database.serving() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

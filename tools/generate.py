@@ -69,7 +69,7 @@ def application() -> Iterator[FastAPI]:
     document = ROOT / "pipelines/posts.yaml"
     pipeline = load_pipeline(document)
     with TemporaryDirectory() as folder:
-        store = open_store(pipeline.spec.load, Path(folder) / "etl.db")
+        store = open_store(pipeline.spec.load, Path(folder) / "etl.db", World().read_secret)
         yield create_app(pipeline, document, store, Settings(), World())
 
 

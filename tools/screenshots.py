@@ -70,7 +70,7 @@ def main() -> None:
 
 def _fill(folder: Path) -> None:
     """A day of runs: more posts each hour, and once a run that fails because some do not fit."""
-    store = open_store(load_pipeline(_document(folder)).spec.load, folder / "etl.db")
+    store = open_store(load_pipeline(_document(folder)).spec.load, folder / "etl.db", World().read_secret)
     hours = 29
     for hour in range(hours + 1):
         changes: dict[str, Any] = {}
@@ -118,7 +118,7 @@ def _serving(folder: Path) -> Iterator[str]:
 def _serve(folder: Path, listener: socket.socket) -> None:
     document = _document(folder)
     pipeline = load_pipeline(document)
-    store = open_store(pipeline.spec.load, folder / "etl.db")
+    store = open_store(pipeline.spec.load, folder / "etl.db", World().read_secret)
     serve(create_app(pipeline, document, store, Settings(), World(base=folder, clock=lambda: NOW)), listener)
 
 

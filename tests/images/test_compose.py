@@ -61,9 +61,9 @@ def compose(images):
 
 
 def test_the_file_is_valid_and_confines_every_container(images):
-    services = json.loads(Project(profiles=("sample-api",))("config", "--format=json"))["services"]
+    services = json.loads(Project(profiles=("sample-api", "postgres"))("config", "--format=json"))["services"]
 
-    assert sorted(services) == ["frontend", "sample-api", "service"]
+    assert sorted(services) == ["frontend", "postgres", "sample-api", "service"]
     for service in services.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -125,3 +125,17 @@ def test_with_the_sample_api_beside_it_no_internet_is_needed(images):
     assert run["status"] == "succeeded", run["message"]
     assert run["counts"]["inserted"] == 100
     assert run["pages"] == 4
+
+
+def test_with_postgresql_beside_it_the_rows_are_there_and_outlive_both(images):
+    with started(settings={"ETL_PIPELINE": "pipelines/postgres.yaml"}, profiles=("postgres",)) as compose:
+        run = compose.ask("/api/etl/run?wait=true", "POST").json()
+        assert run["status"] == "succeeded", run["message"]
+
+        count = ["exec", "--no-TTY", "postgres", "psql", "--username=etl", "--tuples-only", "--command"]
+        assert compose(*count, "SELECT count(*) FROM posts").strip() == str(compose.rows()) == "97"
+
+        compose("kill", "service", "postgres")
+        compose("up", "--detach", "--no-build")
+        compose.answers()
+        assert compose.rows() == 97

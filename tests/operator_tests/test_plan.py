@@ -164,6 +164,51 @@ def test_a_volume_and_its_history_are_never_deleted(posts):
 REF = {"name": "database", "key": "dsn"}
 
 
+class TestPostgres:
+    """A pipeline whose rows are elsewhere has no volume, and is bound to no node."""
+
+    @pytest.fixture
+    def posts(self, posts):
+        posts.body["spec"] |= {
+            "load": {"table": "posts", "key": ["id"], "postgres": {"dsn": {"secretKeyRef": REF}}},
+            "service": {"replicas": 3},
+            "schedule": {"cron": "@hourly"},
+        }
+        posts.request("one")
+        posts.reconcile()
+        return posts
+
+    def templates(self, posts):
+        (job,) = posts.jobs()
+        schedule = posts.get("CronJob", "posts-schedule")["spec"]["jobTemplate"]
+        return [each["spec"]["template"]["spec"] for each in (posts.get("Deployment", "posts-service"), job, schedule)]
+
+    def test_there_is_no_claim_for_a_volume(self, posts):
+        assert not [ref for ref in posts.children if ref.kind == "PersistentVolumeClaim"]
+        assert "Ready" in [one["type"] for one in posts.status["conditions"] if one["status"] == "True"]
+
+    def test_its_services_are_replaced_one_after_the_other(self, posts):
+        deployment = posts.get("Deployment", "posts-service")["spec"]
+        assert (deployment["replicas"], deployment["strategy"]) == (3, {"type": "RollingUpdate"})
+        (container,) = deployment["template"]["spec"]["containers"]
+        assert "preStop" in container["lifecycle"]  # requests on their way to a pod that goes still arrive
+        assert posts.get("PodDisruptionBudget", "posts-service")
+
+    def test_its_pods_go_to_any_node(self, posts):
+        assert [template.get("affinity") for template in self.templates(posts)] == [None] * 3
+
+    def test_its_pods_have_the_secret_and_no_database_of_their_own(self, posts):
+        for template in self.templates(posts):
+            (container,) = template["containers"]
+            assert "/run/secrets/database" in [mount["mountPath"] for mount in container["volumeMounts"]]
+            assert "/data" not in [mount["mountPath"] for mount in container["volumeMounts"]]
+            assert "ETL_DATABASE" not in [variable["name"] for variable in container["env"]]
+
+    def test_its_service_completes_the_history_too(self, posts):
+        (container,) = posts.get("Deployment", "posts-service")["spec"]["template"]["spec"]["containers"]
+        assert "ETL_LOST_RUNS" in [variable["name"] for variable in container["env"]]
+
+
 def test_one_id_is_one_job_by_whatever_way_it_came(posts):
     posts.body["spec"]["run"] = {"requestId": "a"}
     posts.request("a")

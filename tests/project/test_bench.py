@@ -57,6 +57,12 @@ def test_the_engine_and_the_bare_script_load_the_same_rows(shop):
         measures.same_rows(shop, url)
 
 
+def test_the_engine_and_the_bare_script_load_the_same_rows_into_postgresql(shop, postgres, monkeypatch):
+    monkeypatch.setenv("POSTGRES_DSN", postgres.dsn())
+    with source(100) as url:
+        measures.same_rows_in_postgres(shop, url, postgres)
+
+
 def test_databases_that_differ_in_one_post_are_told_apart(shop):
     one, other = shop.database(), shop.database()
     with source(10) as url:

@@ -49,6 +49,11 @@ ELSEWHERE = {
     "docker compose exec service etl runs": "needs Docker; images/test_compose.py runs it",
     "docker compose watch": "never ends; images/test_compose.py checks what it watches",
     "ETL_PIPELINE=pipelines/sample-api.yaml docker compose --profile sample-api up --build": "images/test_compose.py",
+    "ETL_PIPELINE=pipelines/postgres.yaml docker compose --profile postgres up --build": "images/test_compose.py",
+    "docker compose exec postgres psql --username=etl --command 'SELECT id, title FROM posts LIMIT 3'": "as does this",
+    'psql "$OWNER_DSN" --command "CREATE ROLE etl LOGIN PASSWORD \'…\'"': "wants a server",
+    'etl grants pipelines/postgres.yaml --role etl | psql "$OWNER_DSN"': "cli/test_postgres.py runs what it prints",
+    "etl move pipelines/postgres.yaml --database etl.db": "wants a server; cli/test_postgres.py moves",
     "make kind-up": "e2e/conftest.py makes its cluster as this does",
     "make kind-down": "e2e/conftest.py removes its cluster as this does",
     """kubectl patch etl posts --type merge --patch '{"spec": {"storage": {"size": "10Gi"}}}'""": "needs a class that "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,11 +12,12 @@ from typing import Any
 import pytest
 
 from documents import written
-from etl_service.load.sqlite.store import SqliteStore
-from etl_service.load.store import Query
+from etl_service.load.store import Query, Store
 from etl_service.model import Run
 from sources import hostile
 from sources.memory import MemorySource, serving
+
+from .conftest import Place
 
 MEMORY = 256 * 1024  #: KiB
 DEADLINE = 4  #: seconds, of the run
@@ -34,13 +34,11 @@ def misbehaving() -> Iterator[str]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """A table with three rows in it, from a source that behaved."""
+def place(place: Place, tmp_path: Path) -> Place:
+    """With a table of three rows in it, from a source that behaved."""
     with serving(MemorySource([{"id": number, "title": "good"} for number in range(3)])) as source:
-        program(written(tmp_path, source.url), tmp_path / "etl.db")
-    store = SqliteStore(tmp_path / "etl.db")
-    yield store
-    store.close()
+        program(written(tmp_path, source.url, load=place.load), place)
+    return place
 
 
 #: `etl run`, which says last of all how much memory it has had; getrusage would count the parent's from before exec.
@@ -52,11 +50,12 @@ runpy.run_module("etl_service", run_name="__main__")
 """
 
 
-def program(document: Path, database: Path) -> int:
+def program(document: Path, place: Place) -> int:
     """Run `etl run` to its end; gives the most memory that it had, in KiB."""
-    environ = os.environ | {"ETL_DATABASE": str(database)}
     command = [sys.executable, "-c", PROGRAM, "run", str(document)]
-    said = subprocess.run(command, env=environ, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+    said = subprocess.run(
+        command, env=place.environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ).stdout
     return int(said.splitlines()[-1])
 
 
@@ -85,48 +84,52 @@ def program(document: Path, database: Path) -> int:
     ],
 )
 def test_it_fails_the_run_and_nothing_else(
-    misbehaving: str, store: SqliteStore, tmp_path: Path, path: str, extract: dict[str, Any], reason: str
+    misbehaving: str, place: Place, tmp_path: Path, path: str, extract: dict[str, Any], reason: str
 ) -> None:
     limits = {"timeout": "500ms", "retries": 1} | extract.get("limits", {})
     document = written(
-        tmp_path, misbehaving + path, extract={**extract, "limits": limits}, run={"deadline": f"{DEADLINE}s"}
+        tmp_path,
+        misbehaving + path,
+        extract={**extract, "limits": limits},
+        load=place.load,
+        run={"deadline": f"{DEADLINE}s"},
     )
 
     began = time.monotonic()
-    memory = program(document, store.path)
+    memory = program(document, place)
 
-    ended = newest(store)
+    ended = newest(place.store)
     assert (ended.status, ended.reason) == ("failed", reason)
     assert ended.counts.add_up
     assert time.monotonic() - began < PATIENCE
     assert memory < MEMORY
-    assert titles(store) == ["good"] * 3
+    assert titles(place.store) == ["good"] * 3
 
 
-def test_records_of_the_wrong_shape_are_rejected_one_by_one(
-    misbehaving: str, store: SqliteStore, tmp_path: Path
-) -> None:
-    program(written(tmp_path, misbehaving + "/wrong-shape"), store.path)
+def test_records_of_the_wrong_shape_are_rejected_one_by_one(misbehaving: str, place: Place, tmp_path: Path) -> None:
+    program(written(tmp_path, misbehaving + "/wrong-shape", load=place.load), place)
 
-    assert newest(store).status == "succeeded"
-    assert newest(store).counts.rejected == len(store.rejects("default/posts")) == 5
-    assert titles(store) == ["good"] * 3
+    assert newest(place.store).status == "succeeded"
+    assert newest(place.store).counts.rejected == len(place.store.rejects("default/posts")) == 5
+    assert titles(place.store) == ["good"] * 3
 
 
-def test_a_source_that_recovers_in_time_is_loaded(misbehaving: str, store: SqliteStore, tmp_path: Path) -> None:
-    program(written(tmp_path, misbehaving + "/500-then-200", extract={"limits": {"retries": 2}}), store.path)
+def test_a_source_that_recovers_in_time_is_loaded(place: Place, tmp_path: Path) -> None:
+    extract = {"limits": {"retries": 2}}
+    with hostile.serving() as recovering:
+        program(written(tmp_path, recovering.url + "/500-then-200", extract=extract, load=place.load), place)
 
-    assert newest(store).status == "succeeded"
-    assert newest(store).retries == 1
+    assert newest(place.store).status == "succeeded"
+    assert newest(place.store).retries == 1
 
 
-def newest(store: SqliteStore) -> Run:
+def newest(store: Store) -> Run:
     run = store.last("default/posts")
     assert run is not None
     return run
 
 
-def titles(store: SqliteStore) -> list[object]:
+def titles(store: Store) -> list[object]:
     table = store.table("posts")
     assert table is not None
     return [row[1] for row in store.rows(table, Query(limit=None)).rows]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,11 +20,13 @@ from typing import Any
 import pytest
 
 from documents import written
-from etl_service.load.sqlite.store import SqliteStore
+from etl_service.load.store import Store
 from etl_service.model import Run
 from etl_service.runs import end_dead
 from etl_service.runs.world import utc_now
 from sources.memory import MemorySource, serving
+
+from .conftest import Looking, Place
 
 MODES = ("upsert", "append", "replace")
 MANY = int(os.environ.get("ETL_FAULTS", "200")) // len(MODES) + 1
@@ -48,7 +49,7 @@ def state_of(records: list[dict[str, Any]]) -> State:
 class Reader:
     """Polls the table as a reader would, for as long as runs come and go."""
 
-    database: Path
+    place: Place
     seen: set[State] = field(default_factory=set)
     _done: threading.Event = field(default_factory=threading.Event)
 
@@ -62,14 +63,13 @@ class Reader:
         self._thread.join()
 
     def _poll(self) -> None:
-        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
-        while not self._done.wait(0.01):
-            self.seen.add(look(connection))
-        connection.close()
+        with self.place.looking() as connection:
+            while not self._done.wait(0.01):
+                self.seen.add(look(self.place, connection))
 
 
-def look(connection: sqlite3.Connection) -> State:
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'posts'").fetchone():
+def look(place: Place, connection: Looking) -> State:
+    if not place.has(connection, "posts"):
         return (0, None, None)
     found: State = connection.execute("SELECT count(*), min(title), max(title) FROM posts").fetchone()
     return found
@@ -81,19 +81,11 @@ def source() -> Iterator[MemorySource]:
         yield source
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "etl.db")
-    store.prepare()
-    yield store
-    store.close()
-
-
-def start(document: Path, store: SqliteStore) -> subprocess.Popen[bytes]:
+def start(document: Path, place: Place) -> subprocess.Popen[bytes]:
     """Start a run, which says on its output when it has begun."""
     return subprocess.Popen(
         [sys.executable, "-m", "etl_service", "run", str(document), "--announce"],
-        env=os.environ | {"ETL_DATABASE": str(store.path)},
+        env=place.environment,
         stdout=subprocess.PIPE,
     )
 
@@ -120,69 +112,59 @@ def kill(process: subprocess.Popen[bytes], after: float, *, begun: bool) -> None
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_run_killed_at_any_moment_leaves_the_old_rows_or_the_new_ones(
-    mode: str, source: MemorySource, store: SqliteStore, tmp_path: Path
+    mode: str, source: MemorySource, place: Place, tmp_path: Path
 ) -> None:
-    kill_runs(5, mode, source, store, tmp_path)
+    kill_runs(5, mode, source, place, tmp_path)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("mode", MODES)
 def test_many_killed_runs_leave_the_old_rows_or_the_new_ones(
-    mode: str, source: MemorySource, store: SqliteStore, tmp_path: Path
+    mode: str, source: MemorySource, place: Place, tmp_path: Path
 ) -> None:
-    kill_runs(MANY, mode, source, store, tmp_path)
+    kill_runs(MANY, mode, source, place, tmp_path)
 
 
-def kill_runs(kills: int, mode: str, source: MemorySource, store: SqliteStore, tmp_path: Path) -> None:
-    document = written(tmp_path, source.url, load={"mode": mode}, transform={})
+def kill_runs(kills: int, mode: str, source: MemorySource, place: Place, tmp_path: Path) -> None:
+    document = written(tmp_path, source.url, load={"mode": mode, **place.load}, transform={})
     source.records = version(mode, 1)
-    usual = finish(start(document, store))
+    usual = finish(start(document, place))
     chance = random.Random(20261123)
     ends = {"interrupted": 0, "succeeded": 0, "unrecorded": 0}
 
     for number in range(2, kills + 2):
         before, after = state_of(source.records), state_of(version(mode, number))
         source.records = version(mode, number)
-        known = {run.id for run in store.runs("default/posts", limit=1000)}
+        known = {run.id for run in place.store.runs("default/posts", limit=1000)}
 
-        with Reader(store.path) as reader:
-            kill(start(document, store), chance.uniform(0, usual * 1.1), begun=number % 5 > 0)
+        with Reader(place) as reader:
+            kill(start(document, place), chance.uniform(0, usual * 1.1), begun=number % 5 > 0)
 
-        killed = dead_run(store, known)
+        killed = dead_run(place.store, known)
         ends[killed.status if killed else "unrecorded"] += 1
         assert reader.seen <= {before, after}
-        assert integrity(store.path) == "ok"
+        assert place.is_whole()
         if killed and killed.status == "interrupted":
             assert killed.reason == "ProcessLost"
             assert killed.counts.add_up
-        assert look_once(store.path) == (after if killed and killed.status == "succeeded" else before)
+        assert look_once(place) == (after if killed and killed.status == "succeeded" else before)
 
-        finish(start(document, store))
-        assert look_once(store.path) == after
+        finish(start(document, place))
+        assert look_once(place) == after
 
     print(f"{mode}: killed runs ended as {ends}")
 
 
-def dead_run(store: SqliteStore, known: set[str]) -> Run | None:
-    """The killed run's record as the next look finds it."""
-    end_dead(store, "default/posts", utc_now())
+def dead_run(store: Store, known: set[str]) -> Run | None:
+    """The killed run's record as the next looks find it: a server takes a moment to notice that a client is gone."""
+    until = time.monotonic() + 30
+    while store.running("default/posts") and time.monotonic() < until:
+        end_dead(store, "default/posts", utc_now())
     new = [run for run in store.runs("default/posts", limit=3) if run.id not in known]
     return new[0] if new else None
 
 
-def look_once(database: Path) -> State:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        return look(connection)
-    finally:
-        connection.close()
-
-
-def integrity(database: Path) -> str:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
-    try:
-        answer: str = connection.execute("PRAGMA integrity_check").fetchone()[0]
-        return answer
-    finally:
-        connection.close()
+def look_once(place: Place) -> State:
+    with place.looking() as connection:
+        return look(place, connection)

@@ -19,6 +19,7 @@ from sources import memory
 from sources.memory import MemorySource
 
 from .api.conftest import POSTS, Process, serving
+from .conftest import Place
 
 Ask = Callable[[], tuple[str, str]]  # how it went, and which run it was told of
 
@@ -30,22 +31,21 @@ def source() -> Iterator[MemorySource]:
 
 
 @pytest.fixture
-def document(tmp_path: Path, source: MemorySource) -> Path:
+def document(tmp_path: Path, source: MemorySource, place: Place) -> Path:
     path = tmp_path / "posts.yaml"
-    path.write_text(POSTS.replace("sample:posts", source.url))
+    load = json.dumps({"table": "posts", "key": ["id"], **place.load})
+    path.write_text(POSTS.replace("sample:posts", source.url).replace("{table: posts, key: [id]}", load))
     return path
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    return tmp_path / "etl.db"
-
-
-@pytest.fixture
-def services(document: Path, database: Path, tmp_path: Path) -> Iterator[list[Process]]:
+def services(document: Path, place: Place, tmp_path: Path) -> Iterator[list[Process]]:
     """Two, on one database."""
     with ExitStack() as stack:
-        yield [stack.enter_context(serving(document, database, tmp_path / f"{name}.log")) for name in "ab"]
+        yield [
+            stack.enter_context(serving(document, tmp_path / "etl.db", tmp_path / f"{name}.log", **place.environ))
+            for name in "ab"
+        ]
 
 
 def over_rest(service: Process, **headers: str) -> tuple[str, str]:
@@ -54,9 +54,9 @@ def over_rest(service: Process, **headers: str) -> tuple[str, str]:
     return ("began", body["id"]) if answer.status_code in (200, 202) else (body["reason"], body["run"]["id"])
 
 
-def on_the_command_line(document: Path, database: Path, *options: str) -> tuple[str, str]:
-    command = [sys.executable, "-m", "etl_service", "run", str(document), "--database", str(database), *options]
-    ended = subprocess.run([*command, "--output", "json"], capture_output=True, text=True, timeout=120, check=False)
+def on_the_command_line(document: Path, place: Place, *options: str) -> tuple[str, str]:
+    command = [sys.executable, "-m", "etl_service", "run", str(document), *options, "--output", "json"]
+    ended = subprocess.run(command, env=place.environment, capture_output=True, text=True, timeout=120, check=False)
     if ended.returncode == 3:
         return "Busy", ended.stderr.split("run ")[1].split(" ")[0]
     return "began", json.loads(ended.stdout)["id"]
@@ -68,14 +68,14 @@ def runs_of(service: Process) -> list[Any]:
 
 @pytest.mark.slow
 def test_of_fifty_who_ask_at_once_one_gets_a_run_and_all_others_are_told_its_id(
-    services: list[Process], document: Path, database: Path, source: MemorySource
+    services: list[Process], document: Path, place: Place, source: MemorySource
 ) -> None:
     # given
     first, second = services
     asks: list[Ask] = [
         *[lambda: over_rest(first)] * 20,
         *[lambda: over_rest(second)] * 20,
-        *[lambda: on_the_command_line(document, database)] * 10,
+        *[lambda: on_the_command_line(document, place)] * 10,
     ]
 
     # when all ask while the source holds whichever run came first
@@ -95,7 +95,7 @@ def test_of_fifty_who_ask_at_once_one_gets_a_run_and_all_others_are_told_its_id(
 
 @pytest.mark.parametrize("who", ["the same service", "another service", "the command line"])
 def test_a_request_that_comes_twice_makes_one_run(
-    services: list[Process], document: Path, database: Path, source: MemorySource, who: str
+    services: list[Process], document: Path, place: Place, source: MemorySource, who: str
 ) -> None:
     # given a request whose run has ended
     first, second = services
@@ -109,7 +109,7 @@ def test_a_request_that_comes_twice_makes_one_run(
     again: dict[str, Ask] = {
         "the same service": lambda: over_rest(first, **{"Idempotency-Key": "deploy-7"}),
         "another service": lambda: over_rest(second, **{"Idempotency-Key": "deploy-7"}),
-        "the command line": lambda: on_the_command_line(document, database, "--request-id", "deploy-7"),
+        "the command line": lambda: on_the_command_line(document, place, "--request-id", "deploy-7"),
     }
     answer = again[who]()
 

@@ -20,6 +20,7 @@ class MemorySource:
     page_size: int = 1000
     requests: list[str] = field(default_factory=list)
     port: int = 0
+    _held_after: int = 0
     _open: threading.Event = field(default_factory=threading.Event)
     _asked: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
@@ -31,8 +32,9 @@ class MemorySource:
         return f"http://127.0.0.1:{self.port}/records"
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Answer nobody inside the block."""
+    def held(self, after: int = 0) -> Iterator[None]:
+        """Answer nobody inside the block, but those who ask for one of the first pages."""
+        self._held_after = after
         self._open.clear()
         try:
             yield
@@ -46,8 +48,9 @@ class MemorySource:
     def answer(self, path: str) -> tuple[bytes, str | None]:
         self.requests.append(path)
         self._asked.release()
-        self._open.wait(60)
         page = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        if page > self._held_after:
+            self._open.wait(60)
         records = self.records
         start = (page - 1) * self.page_size
         more = start + self.page_size < len(records)

@@ -25,10 +25,9 @@ def service_deployment(given: Given) -> Manifest:
     wanted = given.spec.service
     variables, mounts, volumes = engine(given)
     variables += environment(ETL_HOST="0.0.0.0", ETL_PORT=str(PORT), ETL_KEEP_SCHEDULE="no")
-    if given.uses_volume:
-        variables += environment(ETL_LOST_RUNS=f"{_LOST}/lost-runs.json")
-        mounts.append({"name": "lost-runs", "mountPath": _LOST, "readOnly": True})
-        volumes.append({"name": "lost-runs", "configMap": {"name": given.named("lost-runs"), "optional": True}})
+    variables += environment(ETL_LOST_RUNS=f"{_LOST}/lost-runs.json")
+    mounts.append({"name": "lost-runs", "mountPath": _LOST, "readOnly": True})
+    volumes.append({"name": "lost-runs", "configMap": {"name": given.named("lost-runs"), "optional": True}})
     if token := wanted.token_secret:
         variables += environment(ETL_API_TOKEN_FILE=f"/run/secrets/{token.name}/{token.key}")
     container: Manifest = {
@@ -43,6 +42,9 @@ def service_deployment(given: Given) -> Manifest:
         "livenessProbe": {**_asking("/health"), "periodSeconds": 10, "failureThreshold": 6},
         "readinessProbe": {**_asking("/ready"), "periodSeconds": 5},
     }
+    if not given.uses_volume:
+        # Another pod serves meanwhile: this one goes once nobody is sent to it any more.
+        container["lifecycle"] = {"preStop": {"exec": {"command": ["sleep", "5"]}}}
     return given.child(
         "Deployment",
         "service",

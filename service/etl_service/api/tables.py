@@ -1,7 +1,7 @@
 """Rows of a table: a page as JSON, or all that match as a stream.
 
 This is what is asked most, and by machines: it answers without the framework's help, which would take longer than
-the answer does, and fetches a page that the key finds without leaving the event loop.
+the answer does, and fetches a page that the key finds without leaving the event loop, where the store is that quick.
 """
 
 from __future__ import annotations
@@ -85,12 +85,15 @@ class Rows:
 
 async def _answer(service: Service, scope: Scope, name: str) -> Response:
     query, format = read_query(scope)
-    table = _table(service, name)
+    if service.store.prompt:
+        table = _table(service, name)
+    else:
+        table = await service.aside(_table, service, name)
     if table is None:
         return Response(b"[]" if format == "json" else b"", media_type=MEDIA_TYPES[format])
     if format != "json":
         return await export(service.store, table, query, format)
-    if _is_quick(table, query):
+    if service.store.prompt and _is_quick(table, query):
         page = service.store.rows(table, query)
     else:
         page = await service.aside(service.store.rows, table, query)

@@ -27,6 +27,8 @@ _COMMANDS = {
     "replay": "etl_service.cli.replay",
     "cancel": "etl_service.cli.cancel",
     "backup": "etl_service.cli.backup",
+    "grants": "etl_service.cli.grants",
+    "move": "etl_service.cli.move",
 }
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -76,23 +77,29 @@ def read_document(file: Path | None, settings: Settings) -> tuple[Path, EtlPipel
 
 
 def open_all(file: Path | None, settings: Settings) -> Opened:
-    """The document and its store, which is made where it is not there yet."""
+    """The document and its store, which is made where it is not there yet, and closed when the command ends."""
     from etl_service.load import open_store
+    from etl_service.spec import read_secret
 
     document, pipeline = read_document(file, settings)
-    return Opened(settings, document, pipeline, open_store(pipeline.spec.load, settings.database))
+    secrets = partial(read_secret, environ=os.environ, folder=settings.secrets, base=document.absolute().parent)
+    store = open_store(pipeline.spec.load, settings.database, secrets)
+    click.get_current_context().call_on_close(store.close)
+    return Opened(settings, document, pipeline, store)
 
 
 def open_history(file: Path | None, settings: Settings) -> tuple[Store, str]:
     """The store and the pipeline that are meant: the document's, or else the only one that the database knows."""
-    from etl_service.load import open_store
+    from etl_service.load.sqlite.store import SqliteStore
 
     if file or settings.pipeline:
         opened = open_all(file, settings)
         return _looked_at(opened.store, opened.pipeline.full_name)
     if not settings.database.exists():
         raise click.UsageError(f"there is no database {settings.database}; name it with --database, or ETL_DATABASE.")
-    store = open_store(None, settings.database)
+    store = SqliteStore(settings.database)
+    click.get_current_context().call_on_close(store.close)
+    store.prepare()
     known = store.pipelines()
     if len(known) != 1:
         there = f"holds {', '.join(known)}" if known else "holds no pipeline yet"

@@ -56,4 +56,3 @@ def command(file: Path | None, host: str | None, port: int | None, database: Pat
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, signal.SIG_IGN)
     serve(app, listener)
-    opened.store.close()

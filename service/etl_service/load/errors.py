@@ -39,6 +39,36 @@ class DatabaseCorrupt(DatabaseUnavailable):
     reason = "DatabaseCorrupt"
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """There are as many connections as there can be, or somebody holds a table."""
+
+    reason = "DatabaseBusy"
+
+
+class DatabaseLoginRefused(DatabaseUnavailable):
+    """The server does not let the user in."""
+
+    reason = "DatabaseLoginRefused"
+
+
+class DatabaseNotFound(DatabaseUnavailable):
+    """The server has no such database, or the database no such schema."""
+
+    reason = "DatabaseNotFound"
+
+
+class DatabaseForbidden(DatabaseUnavailable):
+    """The user lacks a right."""
+
+    reason = "DatabaseForbidden"
+
+
+class DatabaseUntrusted(DatabaseUnavailable):
+    """The connection cannot be encrypted, or the server cannot prove who it is."""
+
+    reason = "DatabaseUntrusted"
+
+
 class DatabaseUnsuitable(LoadError):
     """The place the database is in cannot keep it safe."""
 
@@ -73,6 +103,24 @@ class MergeInterrupted(LoadError):
     """The merge was asked to stop, and rolled back."""
 
     reason = "MergeInterrupted"
+
+
+class LeaseLost(LoadError):
+    """Another has taken over the pipeline: what this run holds is worth nothing any more."""
+
+    reason = "LeaseLost"
+
+
+class StagingLost(LoadError):
+    """What was staged is not there any more, all or in part."""
+
+    reason = "StagingLost"
+
+
+class BackupUnsupported(LoadError):
+    """The store has tools of its own for that."""
+
+    reason = "BackupUnsupported"
 
 
 class QueryError(LoadError):

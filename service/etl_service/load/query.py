@@ -65,7 +65,7 @@ def place_of(token: str, sort: str | None, order: Order, length: int) -> list[An
     try:
         text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         made_sort, made_order, place = msgspec.json.decode(
-            text, type=tuple[str | None, Literal["asc", "desc"], list[int | float | str | None]]
+            text, type=tuple[str | None, Literal["asc", "desc"], list[bool | int | float | str | None]]
         )
     except (ValueError, msgspec.DecodeError):
         raise QueryError("after is not a token that a page of this table gave; leave it out", field="after") from None

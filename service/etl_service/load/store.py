@@ -147,6 +147,9 @@ class Claim(Protocol):
 
 
 class Store(Protocol):
+    #: Whether a page by the key is read in less time than a change of threads takes.
+    prompt: bool
+
     def prepare(self) -> None:
         """Make or migrate the engine's own tables; every other method expects that done.
 
@@ -224,7 +227,11 @@ class Store(Protocol):
         ...
 
     def backup(self, to: Path) -> None:
-        """Write a consistent copy, also while a run is on."""
+        """Write a consistent copy, also while a run is on.
+
+        Raises:
+            BackupUnsupported: the store has other tools for that.
+        """
         ...
 
     def close(self) -> None: ...

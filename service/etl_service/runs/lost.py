@@ -60,10 +60,12 @@ def complete(pipeline: EtlPipeline, store: Store, lost: Iterable[Lost], world: W
     """
     name, told = pipeline.full_name, []
     for one in lost:
-        known = store.requested(name, one.request_id)
-        if known and known.reason != _LOST:
+        if _is_told(store.requested(name, one.request_id)):
             continue
         with store.claim(name) as claim:
+            known = store.requested(name, one.request_id)
+            if _is_told(known):  # by another service, a moment ago
+                continue
             cause = {"reason": one.reason, "message": one.message}
             if known:
                 run = known.model_copy(update=cause)
@@ -82,3 +84,7 @@ def complete(pipeline: EtlPipeline, store: Store, lost: Iterable[Lost], world: W
                 claim.end(run)
         told.append(run)
     return told
+
+
+def _is_told(known: Run | None) -> bool:
+    return known is not None and known.reason != _LOST

@@ -88,7 +88,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., InProcess]]:
         def make(document: Path, *, world: World | None = None, **settings: Any) -> InProcess:
             pipeline = load_pipeline(document)
             database = tmp_path / "etl.db"
-            store = open_store(pipeline.spec.load, database)
+            store = open_store(pipeline.spec.load, database, World(base=tmp_path).read_secret)
             stores.callback(store.close)
             given = replace(Settings(database=database), **settings)
             app = create_app(pipeline, document, store, given, world or World(base=tmp_path))

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -289,8 +289,11 @@ def _children(service: Process) -> list[int]:
 
 def _descriptors(service: Process) -> int:
     """Sockets and files; not those of the database, of which each thread that reads keeps its own."""
-    links = [link.readlink().name for link in Path(f"/proc/{service.process.pid}/fd").iterdir()]
-    return len([name for name in links if not name.startswith("etl.db")])
+    names = []
+    for link in Path(f"/proc/{service.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since they were listed
+            names.append(link.readlink().name)
+    return len([name for name in names if not name.startswith("etl.db")])
 
 
 def _resident(service: Process) -> float:

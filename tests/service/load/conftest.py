@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.sqlite.store import SqliteStore
 from etl_service.load.store import Loaded, Query, Store, Target
 from etl_service.model import Batch, Column, Counts, Reject, Run, Value
+from sources.postgres import Server
 
 POST = (Column("id", "integer"), Column("title", "text"))
 POSTS = Target("default/posts", "posts", ("id",), "upsert")
@@ -74,15 +78,34 @@ def reject(raw: bytes = b'{"id": null}', *, fetched_at: str | None = None) -> Re
     return Reject("http://source/posts", 1, 7, "id", "Required", "id is null", raw, fetched_at)
 
 
+def soon(holds: Callable[[], bool]) -> None:
+    """Wait for what travels by itself, within seconds."""
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until, "it did not become true in time"
+        time.sleep(0.05)
+
+
 def outcome(run: Run) -> dict[str, int]:
     """The counts that are not zero."""
     return {name: count for name, count in run.counts.model_dump().items() if count}
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    stores: dict[str, Callable[[], Store]] = {"sqlite": lambda: SqliteStore(tmp_path / "etl.db")}
-    store = stores[request.param]()
+    with opened_store(request, tmp_path) as store:
+        yield store
+
+
+@contextmanager
+def opened_store(request: pytest.FixtureRequest, folder: Path) -> Iterator[Store]:
+    """The store that the fixture's parameter names, new."""
+    store: Store
+    if request.param == "sqlite":
+        store = SqliteStore(folder / "etl.db")
+    else:
+        server: Server = request.getfixturevalue("postgres")
+        store = PostgresStore(server.dsn, server.fresh_schema())
     store.prepare()
     yield store
     store.close()
@@ -93,4 +116,4 @@ def load(store: Store) -> Loading:
     return Loading(store)
 
 
-__all__ = ["POST", "Counts", "Loading", "moment", "outcome", "reject", "succeeded"]
+__all__ = ["POST", "Counts", "Loading", "moment", "outcome", "reject", "soon", "succeeded"]

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etl_service.load import reading
 from etl_service.load.errors import QueryError
 from etl_service.load.query import place_of, token
-from etl_service.load.sqlite import reading
+from etl_service.load.sqlite.dialect import SQLITE
 from etl_service.load.store import Query, Row, Rows, Store, Table
 from etl_service.model import Column
 
@@ -378,7 +379,7 @@ class TestPlans:
             statements: list[str] = []
             connection.set_trace_callback(statements.append)
 
-            reading.rows(connection, table, Query(after=after, order=order))
+            reading.rows(connection, SQLITE, table, Query(after=after, order=order))
 
             connection.set_trace_callback(None)
             steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}")]

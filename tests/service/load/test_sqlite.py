@@ -29,7 +29,7 @@ from etl_service.load.sqlite import engine
 from etl_service.load.sqlite.connection import refuse_network_file_system
 from etl_service.load.sqlite.store import SqliteStore
 from etl_service.load.store import Store
-from etl_service.model import Batch, Run
+from etl_service.model import Batch, Column, Run
 
 from .conftest import POST, Loading, moment, outcome, reject
 
@@ -175,6 +175,34 @@ def test_a_restored_backup_is_written_ahead_again(path: Path) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
     restored.close()
+
+
+def test_a_thousand_columns_are_compared_and_merged(path: Path) -> None:
+    store = prepared(path)
+    load = Loading(store)
+    columns = (POST[0], *(Column(f"c{number}", "integer") for number in range(1000)))
+    load((1, *range(1000)), columns=columns)
+
+    run = load((1, *range(999), 0), columns=columns)
+
+    assert outcome(run) == {"fetched": 1, "updated": 1}
+    store.close()
+
+
+def test_a_backup_is_a_database_that_holds_the_same(path: Path, tmp_path: Path) -> None:
+    store = prepared(path)
+    load = Loading(store)
+    load((1, "a"), (2, "b"))
+
+    with store.claim("default/posts") as claim:
+        claim.begin(Run(id="under-way", pipeline="posts", trigger="cli", started_at=moment(3)))
+        store.backup(tmp_path / "copy.db")
+
+    restored = SqliteStore(tmp_path / "copy.db")
+    assert Loading(restored).rows() == [(1, "a"), (2, "b")]
+    assert [run.id for run in restored.runs("default/posts")] == ["under-way", "run-1"]
+    restored.close()
+    store.close()
 
 
 class TestEngineTables:

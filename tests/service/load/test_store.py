@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from etl_service.load.errors import Busy, EmptyReplace, MergeInterrupted, SchemaConflict, TableOwned
-from etl_service.load.sqlite.store import SqliteStore
 from etl_service.load.store import Store
 from etl_service.model import Batch, Column, Counts, Run, Value
 from etl_service.spec import ColumnType
 
-from .conftest import POST, Loading, moment, outcome, reject
+from .conftest import POST, Loading, moment, outcome, reject, soon
 
 
 class TestUpsert:
@@ -223,11 +221,11 @@ class TestSchema:
 
         assert load.column("x") == [2**53 + 1]
 
-    def test_a_thousand_columns_are_compared_and_merged(self, load: Loading) -> None:
-        columns = (POST[0], *(Column(f"c{number}", "integer") for number in range(1000)))
-        load((1, *range(1000)), columns=columns)
+    def test_hundreds_of_columns_are_compared_and_merged(self, load: Loading) -> None:
+        columns = (POST[0], *(Column(f"c{number}", "integer") for number in range(800)))
+        load((1, *range(800)), columns=columns)
 
-        run = load((1, *range(999), 0), columns=columns)
+        run = load((1, *range(799), 0), columns=columns)
 
         assert outcome(run) == {"fetched": 1, "updated": 1}
 
@@ -413,10 +411,8 @@ class TestLock:
             assert not claim.cancelled()
             assert store.cancel("first")
 
-            running = store.running("default/posts")
-            assert running is not None
-            assert running.counts.fetched == 50
-            assert claim.cancelled()
+            soon(claim.cancelled)
+            soon(lambda: [run.counts.fetched for run in store.runs("default/posts")] == [50])
 
     def test_a_run_that_has_ended_cannot_be_cancelled(self, store: Store, load: Loading) -> None:
         run = load((1, "a"))
@@ -443,19 +439,6 @@ class TestPreview:
         assert load.rows() == [(1, "a"), (2, "b")]
 
 
-def test_a_backup_is_a_database_that_holds_the_same(store: Store, load: Loading, tmp_path: Path) -> None:
-    load((1, "a"), (2, "b"))
-
-    with store.claim("default/posts") as claim:
-        claim.begin(Run(id="under-way", pipeline="posts", trigger="cli", started_at=moment(3)))
-        store.backup(tmp_path / "copy.db")
-
-    restored = SqliteStore(tmp_path / "copy.db")
-    assert Loading(restored).rows() == [(1, "a"), (2, "b")]
-    assert [run.id for run in restored.runs("default/posts")] == ["under-way", "run-1"]
-    restored.close()
-
-
 _MODES = st.sampled_from(["upsert", "append", "replace"])
 _RUNS = st.lists(
     st.tuples(_MODES, st.lists(st.tuples(st.integers(0, 8), st.sampled_from(["a", "b", None])), max_size=12)),
@@ -463,7 +446,7 @@ _RUNS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs=_RUNS)
 def test_any_sequence_of_runs_leaves_what_a_dictionary_would(
     store: Store, runs: list[tuple[str, list[tuple[int, str | None]]]]

@@ -8,10 +8,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from etl_service.load import history, merge
 from etl_service.load.errors import DatabaseUnavailable, MergeInterrupted
-from etl_service.load.sqlite import history, merge
 from etl_service.load.sqlite.connection import WRITER_PATIENCE, connect, translated
-from etl_service.load.sqlite.ddl import teach_widening
 from etl_service.load.sqlite.lock import Beside
 from etl_service.load.sqlite.staging import SqliteStaging
 from etl_service.load.store import Loaded, Target
@@ -37,7 +36,6 @@ class SqliteClaim:
             with translated(path):
                 beside.staging.unlink(missing_ok=True)
             self._connection = connect(path)
-            teach_widening(self._connection)
         except BaseException:
             self._lock.release()
             raise
@@ -78,10 +76,10 @@ class SqliteClaim:
         self._connection.set_progress_handler(interrupt, _INSTRUCTIONS_BETWEEN_LOOKS)
         try:
             with self._transaction(interrupt):
-                loaded = merge.merge(self._connection, self._staging)
+                loaded = merge.merge(self._staging)
                 history.drop_rejects(self._connection, replayed)
                 run = finish(loaded)
-                history.keep_rejects(self._connection, run)
+                history.keep_rejects(self._connection, run, self._staging.rejects)
                 history.end_run(self._connection, run)
                 # Committing is one instruction that cannot be taken back: nothing stops it half-way.
                 self._connection.set_progress_handler(None, 0)
@@ -108,7 +106,7 @@ class SqliteClaim:
         with self._transaction():
             # The rejects that a replay took up are all still there.
             if self._staging is not None and not self._staging.target.replay:
-                history.keep_rejects(self._connection, run)
+                history.keep_rejects(self._connection, run, self._staging.rejects)
             history.end_run(self._connection, run)
         self._lock.name("")
 

@@ -19,6 +19,7 @@ from etl_service.load.errors import (
     DatabaseUnsuitable,
     MergeInterrupted,
 )
+from etl_service.load.sqlite.dialect import teach
 
 #: How long a writer waits for another pipeline's merge into the same file, in seconds; SQLite waits one at a time.
 WRITER_PATIENCE = 600
@@ -36,6 +37,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA legacy_alter_table = ON")  # a view of a table does not keep it from being rebuilt
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")
+        teach(connection)
         return connection
 
 
@@ -54,6 +56,7 @@ def connect_reader(path: Path) -> sqlite3.Connection:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or _size(path, "-wal"):
                 raise
             connection = _open(path, "immutable=1")
+        teach(connection)
         return connection
 
 

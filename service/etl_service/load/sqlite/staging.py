@@ -9,15 +9,15 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from etl_service.load import merge
+from etl_service.load.history import REJECT_COLUMNS, staged_reject
 from etl_service.load.schema import ENGINE_COLUMNS, conform
-from etl_service.load.sqlite import merge
+from etl_service.load.sql import names, quote
 from etl_service.load.sqlite.connection import transaction, translated
-from etl_service.load.sqlite.ddl import add, create, names, quote, rebuild
+from etl_service.load.sqlite.ddl import add, create, rebuild
+from etl_service.load.sqlite.dialect import SQLITE
 from etl_service.load.store import Loaded, Target
-from etl_service.model import Batch, Column, Reject
-
-#: A longer raw record is cut: it can be looked at, and not be replayed.
-RAW_LIMIT = 1024 * 1024
+from etl_service.model import Batch, Column
 
 _SETUP = (
     "PRAGMA staging.journal_mode = OFF",
@@ -31,6 +31,10 @@ _SETUP = (
 
 
 class SqliteStaging:
+    dialect = SQLITE
+    in_order = "ORDER BY s.rowid"
+    rejects = "staging.etl_rejects ORDER BY rowid"
+
     def __init__(
         self, connection: sqlite3.Connection, path: Path, target: Target, *, run_id: str, loaded_at: str
     ) -> None:
@@ -39,7 +43,8 @@ class SqliteStaging:
         self.run_id = run_id
         self.loaded_at = loaded_at
         self.columns: tuple[Column, ...] = ()
-        self.grown = False  #: columns were added behind the engine's own: SELECT * has another order than the table
+        self.name, self.table = f"staging.{quote(target.table)}", f"main.{quote(target.table)}"
+        self.alike = True  #: unless columns were added, which stand behind the engine's own
         self.written = 0
         self.rejected = 0
         self.skipped = 0
@@ -62,8 +67,8 @@ class SqliteStaging:
                 self.connection.executemany(self._insertion(batch), batch.rows)
             if batch.rejects:
                 self.connection.executemany(
-                    "INSERT INTO staging.etl_rejects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_stored(reject, reject.fetched_at or self.loaded_at) for reject in batch.rejects],
+                    f"INSERT INTO staging.etl_rejects ({REJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [staged_reject(reject, self.loaded_at) for reject in batch.rejects],
                 )
         self.written += len(batch.rows)
         self.rejected += len(batch.rejects)
@@ -71,7 +76,10 @@ class SqliteStaging:
 
     def compare(self) -> Loaded:
         with translated(self._path):
-            return merge.compare(self.connection, self)
+            return merge.compare(self)
+
+    def settle(self) -> None:
+        """A key that came again has replaced its earlier row already."""
 
     def close(self) -> None:
         """Give the disk back."""
@@ -89,10 +97,10 @@ class SqliteStaging:
             create(self.connection, "staging", table, after, key)
         elif after[: len(self.columns)] == self.columns:
             add(self.connection, "staging", table, after[len(self.columns) :])
-            self.grown = True
+            self.alike = False
         else:
             rebuild(self.connection, "staging", table, self.columns, after, key)
-            self.grown = False
+            self.alike = True
         self.columns = after
 
     def _insertion(self, batch: Batch) -> str:
@@ -100,22 +108,6 @@ class SqliteStaging:
         # every row stands in the statement, not in each row.
         loaded_at = batch.fetched_at or self.loaded_at
         return (
-            f"INSERT OR REPLACE INTO staging.{quote(self.target.table)} ({names((*batch.columns, *ENGINE_COLUMNS))}) "
+            f"INSERT OR REPLACE INTO {self.name} ({names((*batch.columns, *ENGINE_COLUMNS))}) "
             f"VALUES ({'?, ' * len(batch.columns)}'{loaded_at}', '{self.run_id}')"
         )
-
-
-def _stored(reject: Reject, fetched_at: str) -> tuple[str | int | None, ...]:
-    raw = reject.raw[:RAW_LIMIT].decode("utf-8", errors="backslashreplace").replace("\0", "\\u0000")
-    whole = len(reject.raw) <= RAW_LIMIT
-    return (
-        reject.url,
-        reject.page,
-        reject.index,
-        reject.field,
-        reject.reason,
-        reject.message,
-        raw,
-        whole,
-        fetched_at,
-    )

@@ -5,22 +5,28 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from etl_service.load import reading
 from etl_service.load.errors import DatabaseUnavailable
-from etl_service.load.sqlite import engine, history, merge, reading
+from etl_service.load.sql import Connection
+from etl_service.load.sqlite import engine
 from etl_service.load.sqlite.claim import SqliteClaim
 from etl_service.load.sqlite.connection import connect_reader, refuse_network_file_system, translated
-from etl_service.load.sqlite.ddl import catalogued, teach_widening
+from etl_service.load.sqlite.dialect import SQLITE
 from etl_service.load.sqlite.lock import Beside
 from etl_service.load.sqlite.staging import SqliteStaging
-from etl_service.load.store import Query, Row, Rows, StoredReject, Table, TableStats, Target
-from etl_service.model import Run, Status, Value
+from etl_service.load.sqlstore import SqlStore
+from etl_service.load.store import Query, Row, Table, Target
+from etl_service.model import Run
 
 
-class SqliteStore:
+class SqliteStore(SqlStore):
+    dialect = SQLITE
+    prompt = True
+
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()  # the lock lies beside the file itself, by whichever name it is reached
         self._readers: dict[threading.Thread, sqlite3.Connection] = {}
@@ -32,33 +38,6 @@ class SqliteStore:
     def claim(self, pipeline: str) -> SqliteClaim:
         return SqliteClaim(self.path, Beside(self.path, pipeline))
 
-    def run(self, run_id: str) -> Run | None:
-        with self._reading() as connection:
-            return self._live(history.find_run(connection, run_id))
-
-    def runs(
-        self, pipeline: str, *, limit: int = 20, before: str | None = None, status: Status | None = None
-    ) -> list[Run]:
-        with self._reading() as connection:
-            found = history.runs(connection, pipeline, limit=limit, before=before, status=status)
-        return [self._live(run) or run for run in found]
-
-    def requested(self, pipeline: str, request_id: str) -> Run | None:
-        with self._reading() as connection:
-            return self._live(history.find_request(connection, pipeline, request_id))
-
-    def running(self, pipeline: str) -> Run | None:
-        return self.last(pipeline, "running")
-
-    def last(self, pipeline: str, status: Status | None = None) -> Run | None:
-        return next(iter(self.runs(pipeline, limit=1, status=status)), None)
-
-    def rejects(
-        self, pipeline: str, *, run_id: str | None = None, limit: int | None = 100, after: int = 0
-    ) -> list[StoredReject]:
-        with self._reading() as connection:
-            return history.rejects(connection, pipeline, run_id=run_id, limit=limit, after=after)
-
     def cancel(self, run_id: str) -> bool:
         run = self.run(run_id)
         if run is None or run.ended:
@@ -67,35 +46,14 @@ class SqliteStore:
             Beside(self.path, run.full_name).cancel(run_id)
         return True
 
-    def pipelines(self) -> list[str]:
-        with self._reading() as connection:
-            return history.pipelines(connection)
-
-    def totals(self, pipeline: str) -> Mapping[tuple[str, str], float]:
-        with self._reading() as connection:
-            return history.totals(connection, pipeline)
-
-    def cursor(self, target: Target) -> Value:
-        with self._reading() as connection:
-            return merge.cursor(connection, target)
-
     @contextmanager
     def preview(self, target: Target) -> Iterator[SqliteStaging]:
         with tempfile.TemporaryDirectory(prefix="etl-preview-") as folder:
             connection = connect_reader(self.path)
-            teach_widening(connection)
             try:
                 yield SqliteStaging(connection, Path(folder) / "staging.db", target, run_id="", loaded_at="")
             finally:
                 connection.close()
-
-    def table(self, name: str) -> Table | None:
-        with self._reading() as connection:
-            return catalogued(connection, name)
-
-    def rows(self, table: Table, query: Query) -> Rows:
-        with self._reading() as connection:
-            return reading.rows(connection, table, query)
 
     def stream(self, table: Table, query: Query) -> Generator[Row, None, None]:
         # A connection of its own: the view stays as it was when the first row was read, however
@@ -103,17 +61,9 @@ class SqliteStore:
         connection = connect_reader(self.path)
         try:
             with translated(self.path):
-                yield from reading.stream(connection, table, query)
+                yield from reading.stream(connection, self.dialect, table, query)
         finally:
             connection.close()
-
-    def stats(self, table: Table) -> TableStats:
-        with self._reading() as connection:
-            return reading.stats(connection, table)
-
-    def check(self) -> None:
-        with self._reading() as connection:
-            connection.execute("SELECT version FROM etl_version").fetchone()
 
     def backup(self, to: Path) -> None:
         """Write a copy in which no run is half there.
@@ -149,9 +99,5 @@ class SqliteStore:
         with translated(self.path):
             yield connection
 
-    def _live(self, run: Run | None) -> Run | None:
-        """The record with the progress that its run last published."""
-        if run is None or run.ended:
-            return run
-        progress = Beside(self.path, run.full_name).progress()
-        return progress if progress is not None and progress.id == run.id and not progress.ended else run
+    def _progress(self, connection: Connection, pipeline: str) -> Run | None:
+        return Beside(self.path, pipeline).progress()

@@ -6,8 +6,6 @@ thousandth page costs what the first one does, and rows that arrive meanwhile sh
 
 from __future__ import annotations
 
-import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,47 +14,49 @@ from typing import Any
 from etl_service.load.errors import QueryError
 from etl_service.load.query import column_of, place_of, token, value_of
 from etl_service.load.schema import mapped
-from etl_service.load.sqlite.ddl import names, quote
+from etl_service.load.sql import Connection, Dialect, quote
 from etl_service.load.store import Order, Query, Row, Rows, Table, TableStats
+from etl_service.spec import ColumnType
 
 
-def rows(connection: sqlite3.Connection, table: Table, query: Query) -> Rows:
+def rows(connection: Connection, dialect: Dialect, table: Table, query: Query) -> Rows:
     """A page: in time of its length where the order is the key's, of the table's where it is another or searched.
 
     Raises:
         QueryError: a column, value, order or token that the table does not have.
     """
-    order = _order(table, query.sort, query.order)
-    statement, values = _select(table, query, order, f"{order.columns}, {', '.join(order.terms)}")
+    order = _order(dialect, table, query.sort, query.order)
+    place = [dialect.shown(term, type) for term, type in zip(order.terms, order.types, strict=True)]
+    statement, values = _select(dialect, table, query, order, f"{order.columns}, {', '.join(place)}")
     if query.limit is not None:
         statement += " LIMIT ?"
         values.append(query.limit + 1)
-    found = _execute(connection, statement, values).fetchall()
+    found = connection.execute(statement, values).fetchall()
     page = found[: query.limit]
     more = len(found) > len(page)
     following = token(query.sort, query.order, page[-1][-len(order.terms) :]) if more else None
     return Rows(table.columns, list(_typed(table, page)), following)
 
 
-def stream(connection: sqlite3.Connection, table: Table, query: Query) -> Iterator[Row]:
+def stream(connection: Connection, dialect: Dialect, table: Table, query: Query) -> Iterator[Row]:
     """All that match, whatever the query's limit; the memory it takes is a row's.
 
     Raises:
         QueryError: as for `rows`.
     """
-    order = _order(table, query.sort, query.order)
-    statement, values = _select(table, query, order, order.columns)
-    return iter(_typed(table, _execute(connection, statement, values)))
+    order = _order(dialect, table, query.sort, query.order)
+    statement, values = _select(dialect, table, query, order, order.columns)
+    return iter(_typed(table, connection.execute(statement, values)))
 
 
-def stats(connection: sqlite3.Connection, table: Table) -> TableStats:
+def stats(connection: Connection, dialect: Dialect, table: Table) -> TableStats:
     """Counted, not estimated: reads the table once."""
     nullable = [column for column in mapped(table.columns) if column.name not in table.key]
     counts = "".join(f", count({quote(column.name)})" for column in nullable)
     total, fresh_at, *filled = connection.execute(
-        f"SELECT count(*), max(loaded_at){counts} FROM {quote(table.name)}"
+        f"SELECT count(*), {dialect.shown('max(loaded_at)', 'timestamp')}{counts} FROM {quote(table.name)}"
     ).fetchone()
-    (size,) = connection.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size").fetchone()
+    (size,) = connection.execute(dialect.size).fetchone()
     nulls = {column.name: total - count for column, count in zip(nullable, filled, strict=True)}
     return TableStats(total, {column.name: nulls.get(column.name, 0) for column in table.columns}, fresh_at, size)
 
@@ -67,51 +67,58 @@ class _Order:
 
     columns: str
     terms: tuple[str, ...]  #: a row's values of these are its own alone
+    types: tuple[ColumnType, ...]
     by: str | None  #: the first of them, where it may be null
     descending: bool
 
     def clause(self, terms: Sequence[str]) -> str:
-        return ", ".join(f"{term} DESC" if self.descending else term for term in terms)
+        return ", ".join(map(self._direction, terms))
+
+    def _direction(self, term: str) -> str:
+        """Null comes before every value, as in SQLite's own order."""
+        nulls = "" if term != self.by else " NULLS LAST" if self.descending else " NULLS FIRST"
+        return f"{term} DESC{nulls}" if self.descending else f"{term}{nulls}"
 
 
 @lru_cache(maxsize=128)  # most requests are for the same few, and SQL is as quickly read as written
-def _order(table: Table, sort: str | None, order: Order) -> _Order:
+def _order(dialect: Dialect, table: Table, sort: str | None, order: Order) -> _Order:
     if order not in ("asc", "desc"):
         raise QueryError(f"order is asc or desc, not {order!r}", field="order")
-    terms = tuple(quote(name) for name in table.key) or (_rowid(table),)
+    columns = ", ".join(dialect.shown(quote(column.name), column.type) for column in table.columns)
+    types = {column.name: column.type for column in table.columns}
+    terms = [(quote(name), types[name]) for name in table.key] or [(dialect.arrival(table), "integer")]
     by = None
     if sort is not None and (sort,) != table.key[:1]:
-        by = quote(column_of(table, sort, "sort").name)
-        terms = (by, *terms)
-    return _Order(names(table.columns), terms, by, order == "desc")
+        column = column_of(table, sort, "sort")
+        by = dialect.comparable(quote(column.name), column.type)
+        terms = [(by, column.type), *terms]
+    expressions, kinds = zip(*terms, strict=True)
+    return _Order(columns, expressions, kinds, by, order == "desc")
 
 
-def _rowid(table: Table) -> str:
-    """A name for the order of arrival that no column has taken."""
-    taken = {column.name.lower() for column in table.columns}
-    return next(name for name in ("rowid", "_rowid_", "oid") if name not in taken)
-
-
-def _select(table: Table, query: Query, order: _Order, what: str) -> tuple[str, list[Any]]:
+def _select(dialect: Dialect, table: Table, query: Query, order: _Order, what: str) -> tuple[str, list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
-    for condition, bound in _conditions(table, query, order):
+    for condition, bound in _conditions(dialect, table, query, order):
         conditions.append(f"({condition})")
         values += bound
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {what} FROM {quote(table.name)}{where} ORDER BY {order.clause(order.terms)}", values
 
 
-def _conditions(table: Table, query: Query, order: _Order) -> Iterator[tuple[str, Sequence[Any]]]:
+def _conditions(dialect: Dialect, table: Table, query: Query, order: _Order) -> Iterator[tuple[str, Sequence[Any]]]:
     for name, text in query.filters.items():
         column = column_of(table, name, name)
-        yield f"{quote(column.name)} = ?", [value_of(column, text)]
+        wanted = dialect.typed("?", column.type)
+        yield f"{dialect.comparable(quote(column.name), column.type)} = {wanted}", [value_of(column, text)]
     if query.search:
-        yield _search(table, query.search)
+        searched = [quote(column.name) for column in mapped(table.columns) if column.type in ("text", "json")]
+        yield dialect.contains(searched, query.search) if searched else ("FALSE", ())
     after: tuple[str, Sequence[Any]] = "TRUE", ()
     if query.after is not None:
-        yield (after := _after(order, place_of(query.after, query.sort, query.order, len(order.terms))))
-    if order.by and query.limit and not query.search and not query.filters:
+        place = place_of(query.after, query.sort, query.order, len(order.terms))
+        yield (after := _after(dialect, order, place))
+    if dialect.samples and order.by and query.limit and not query.search and not query.filters:
         yield _among_the_first(table, order, after, query.limit + 1)
 
 
@@ -137,39 +144,16 @@ def _among_the_first(
     return f"(({terms}) {'<' if order.descending else '>'} ({last})) IS NOT TRUE", values
 
 
-def _search(table: Table, text: str) -> tuple[str, Sequence[Any]]:
-    searched = [quote(column.name) for column in mapped(table.columns) if column.type in ("text", "json")]
-    if _LIKABLE.fullmatch(text):
-        contains, text = [f"{name} LIKE ? ESCAPE '!'" for name in searched], "%" + _WILD.sub(r"!\g<0>", text) + "%"
-    else:
-        contains, text = [f"instr(etl_fold({name}), ?)" for name in searched], text.casefold()
-    return " OR ".join(contains) or "FALSE", [text] * len(contains)
-
-
-#: What LIKE can look for, many times as fast as a function of ours: of other letters it does not know the case.
-_LIKABLE = re.compile(r"[\x01-\x7f]{1,10000}")
-_WILD = re.compile("[%_!]")
-
-
-def _after(order: _Order, place: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    """Beyond the row with these values; null comes before every value, as in SQLite's own order."""
+def _after(dialect: Dialect, order: _Order, place: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """Beyond the row with these values."""
     sign = "<" if order.descending else ">"
+    given = [dialect.typed("?", type) for type in order.types]
     if order.by is None or place[0] is not None:
-        beyond = f"({', '.join(order.terms)}) {sign} ({', '.join('?' * len(place))})"
+        beyond = f"({', '.join(order.terms)}) {sign} ({', '.join(given)})"
         return (f"{beyond} OR {order.by} IS NULL" if order.by and order.descending else beyond), place
-    beyond = f"({', '.join(order.terms[1:])}) {sign} ({', '.join('?' * (len(place) - 1))})"
+    beyond = f"({', '.join(order.terms[1:])}) {sign} ({', '.join(given[1:])})"
     beyond = f"{order.by} IS NULL AND {beyond}" if order.descending else f"{order.by} IS NOT NULL OR {beyond}"
     return beyond, place[1:]
-
-
-def _execute(connection: sqlite3.Connection, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
-    if "etl_fold" in statement:
-        connection.create_function("etl_fold", 1, _fold, deterministic=True)
-    return connection.execute(statement, values)
-
-
-def _fold(text: str | None) -> str | None:
-    return None if text is None else text.casefold()
 
 
 def _typed(table: Table, found: Iterable[tuple[Any, ...]]) -> Iterable[Row]:

@@ -1,0 +1,28 @@
+"""`etl grants`: what a pipeline's user needs in PostgreSQL, as SQL."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from etl_service.cli.opening import file_argument, read_document
+from etl_service.settings import read_settings
+
+
+@click.command("grants", short_help="Print the SQL that gives a PostgreSQL user what it needs.")
+@file_argument
+@click.option("--role", required=True, help="The user that load.postgres.dsn names; it must be there.")
+@click.option("--reader", metavar="ROLE", help="Another that may read the tables, and no more.")
+def command(file: Path | None, role: str, reader: str | None) -> None:
+    """Print the SQL that gives ROLE what the pipeline of FILE (or of ETL_PIPELINE) needs, for the database's owner.
+
+    \b
+      etl grants posts.yaml --role etl | psql "$OWNER_DSN"
+    """
+    from etl_service.load.postgres.grants import grants
+
+    _, pipeline = read_document(file, read_settings(os.environ))
+    postgres = pipeline.spec.load.postgres
+    click.echo(grants(postgres.schema_ if postgres else "public", role, reader), nl=False)
