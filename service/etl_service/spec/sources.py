@@ -92,10 +92,19 @@ def allowed_sources(text: str) -> AllowedSources | None:
 
 
 def _network(entry: str) -> Network | None:
+    text = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
+    address, link, _ = text.partition("%")
     try:
-        return ip_network(entry.strip("[]"))
+        network = ip_network(address)
     except ValueError:
         pass
+    else:
+        if link:
+            raise SourcesInvalid(f"{entry!r} is about a link of one machine; write {address}")
+        if isinstance(network, IPv6Network) and any(network.subnet_of(within) for within in (_MAPPED, _NAT64)):
+            meant = IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+            raise SourcesInvalid(f"{entry!r} is one of IPv4, written within IPv6; write {meant}")
+        return network
     try:
         whole = ip_network(entry, strict=False)
     except ValueError:
@@ -131,6 +140,7 @@ def _kind(address: Address) -> str | None:
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"({_LABEL}\.)*(?!\d+$|0x){_LABEL}")
 
+_MAPPED = IPv6Network("::ffff:0:0/96")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL = IPv6Network("2000::/3")
 
