@@ -23,6 +23,7 @@ import httpx
 import pytest
 
 from etl_service import logs, runs
+from etl_service.extract.urls import Redactor
 from etl_service.load import open_store
 from etl_service.model import Run
 from etl_service.runs import World
@@ -108,6 +109,14 @@ def test_nor_the_beginning_of_one_that_is_cut_off_with_what_holds_it(tmp_path, s
     assert "***" in str(ended.message)
     assert told_in(ended.model_dump_json() + log.getvalue()) == []
     assert "xxxx" not in ended.model_dump_json()
+
+
+def test_nor_where_the_cut_goes_through_a_letter():
+    redactor = Redactor()
+    redactor.learn("Schlüssel")
+
+    assert redactor.beginning("no schlüssel, no schl\ufffd") == "no ***, no ***"
+    assert redactor.beginning("no sch") == "no sch"
 
 
 @pytest.mark.parametrize("path", ["/401", "/redirect-to-nobody", "/no-json", "/cut-json"])
