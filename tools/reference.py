@@ -130,8 +130,8 @@ def environment() -> str:
     """Every environment variable, from the comments above the settings."""
     parts = [
         "# Settings\n",
-        "What the environment decides, and no document does. An empty variable counts as not set; one that cannot be "
-        "is an error at the start, which names it.\n",
+        "What the environment decides, and no document does. An empty variable counts as not set, unless it says "
+        "otherwise; one that cannot be is an error at the start, which names it.\n",
     ]
     for title, module in (("The service, and `etl`", etl_service.settings), ("The operator", etl_operator.settings)):
         parts += [f"## {title}\n", "| variable | | default |\n|---|---|---|"]

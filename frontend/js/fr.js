@@ -298,6 +298,8 @@ export default {
   'remedy.SourceRefused': 'Vérifiez extract.url, extract.params, extract.headers et extract.auth.',
   'why.TokenRefused': 'Le serveur d’authentification n’a pas donné de jeton.',
   'remedy.TokenRefused': 'Vérifiez extract.auth.oauth2.',
+  'why.ProxyUnusable': 'L’environnement nomme un mandataire inutilisable.',
+  'remedy.ProxyUnusable': 'Corrigez HTTP_PROXY, HTTPS_PROXY ou ALL_PROXY, par exemple http://proxy.example.com:3128.',
   'why.SourceForbidden': 'La plateforme ne laisse pas lire cette adresse.',
   'remedy.SourceForbidden': 'Faites ajouter l’hôte à ETL_ALLOWED_SOURCES par qui gère la plateforme, ou lisez-en un autre.',
   'why.WrongContent': 'La source a envoyé autre chose que du JSON.',

@@ -52,7 +52,7 @@ class Settings:
     api_token: str | None = field(default=None, repr=False)
     #: ETL_API_PROTECT: what needs the token, writes or reads too.
     api_protect: Protect = "writes"
-    #: ETL_CHANGES_PER_MINUTE: how many runs, replays and cancellations may be asked for over REST; 0 sets no limit.
+    #: ETL_CHANGES_PER_MINUTE: how many changes may be asked for over REST, whatever comes of them; 0 sets no limit.
     changes_per_minute: int = 120
     #: ETL_KEEP_SCHEDULE: yes, or no where something else keeps it, as a CronJob does on a cluster.
     keep_schedule: bool = True

@@ -230,7 +230,7 @@ def test_a_request_that_does_not_come_is_not_waited_for(nginx, sent):
             assert connection.recv(1000) in (b"", b"HTTP/1.1 408")
 
 
-def test_the_log_says_what_was_asked_for_and_not_what_was_looked_for(net):
+def test_the_access_log_says_what_was_asked_for_and_not_what_was_looked_for(net):
     with (
         upstream(net, "--network-alias=logged"),
         frontend(net, "--env=ETL_SERVICE_URL=http://logged:8000") as it,

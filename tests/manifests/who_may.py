@@ -83,6 +83,6 @@ _STRANGERS: dict[str, Sequence[Peer]] = {
     "public source in IPv6": [Outside("2001:db8::1")],
     "private source": [Outside("10.1.2.3"), Outside("192.168.1.1")],
     "metadata": [Outside("169.254.169.254")],
-    "metadata in IPv6": [Outside("fd00:ec2::254"), Outside("fd20:ce::254")],
+    "metadata in IPv6": [Outside("fd00:ec2::254"), Outside("fd00:ec2::23"), Outside("fd20:ce::254")],
     "metadata elsewhere": [Outside("100.100.100.200"), Outside("192.0.0.192")],
 }

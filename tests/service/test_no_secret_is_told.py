@@ -1,4 +1,7 @@
-"""Canaries: a secret is put wherever one can be, the source repeats it wherever a source can, and nobody is told."""
+"""Canaries: a secret is put wherever one can be, the source repeats it wherever a source can, and nobody is told.
+
+But in its records: those are kept as it sends them, rejected or not.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ import httpx
 import pytest
 
 from etl_service import logs, runs
+from etl_service.extract.urls import Redactor
 from etl_service.load import open_store
 from etl_service.model import Run
 from etl_service.runs import World
@@ -68,7 +72,9 @@ def log() -> Iterator[io.StringIO]:
 
 
 @pytest.mark.parametrize("kind", AUTHS)
-def test_no_record_no_reject_and_no_line_of_the_log_tells_a_secret_that_a_source_repeats(tmp_path, source, log, kind):
+def test_neither_the_database_nor_the_log_tells_a_secret_that_a_source_repeats_outside_of_records(
+    tmp_path, source, log, kind
+):
     outcomes: dict[str, Run] = {}
 
     async def no_pause(seconds: float) -> None:
@@ -88,6 +94,29 @@ def test_no_record_no_reject_and_no_line_of_the_log_tells_a_secret_that_a_source
     assert {outcome.reason for outcome in outcomes.values()} >= {"SourceRefused", "InvalidJson", "WrongContent", None}
     assert "no such key: ***" in str(outcomes["/401"].message)
     assert outcomes["/pages"].counts.rejected == 2
+
+
+@pytest.mark.parametrize("length", [60, 1020, 2**12 + 2**10])
+@pytest.mark.parametrize("path", ["/401-in-pieces", "/no-json", "/no-json-again-and-again", "/no-line", "/cut-json"])
+def test_nor_the_beginning_of_one_that_is_cut_off_with_what_holds_it(tmp_path, source, log, path, length):
+    environ = {"CANARY": CANARY.ljust(length, "x")}
+    pipeline = parse_pipeline(document(source, path, AUTHS["bearer"], {}))
+    store = open_store(pipeline.spec.load, tmp_path / "etl.db")
+
+    ended = asyncio.run(runs.run(pipeline, store, trigger="cli", world=World(base=tmp_path, environ=environ)))
+    store.close()
+
+    assert "***" in str(ended.message)
+    assert told_in(ended.model_dump_json() + log.getvalue()) == []
+    assert "xxxx" not in ended.model_dump_json()
+
+
+def test_nor_where_the_cut_goes_through_a_letter():
+    redactor = Redactor()
+    redactor.learn("Schlüssel")
+
+    assert redactor.beginning("no schlüssel, no schl\ufffd") == "no ***, no ***"
+    assert redactor.beginning("no sch") == "no sch"
 
 
 @pytest.mark.parametrize("path", ["/401", "/redirect-to-nobody", "/no-json", "/cut-json"])

@@ -89,6 +89,7 @@ EVASIONS = [
     "http://169.254.43518/",
     "http://[::ffff:169.254.169.254]/",
     "http://[fd00:ec2::254]/latest/meta-data/",
+    "http://[fd00:ec2::23]/v1/credentials",
     "http://[fe80::1]/",
     "http://[fe80::1%25lo]/",
     "http://[fc00::1]/",

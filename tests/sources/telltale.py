@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from base64 import b64decode, b64encode
@@ -68,6 +69,14 @@ async def breaks_a_header(exchange: Exchange) -> None:
     await exchange.write(f"HTTP/1.1 200 OK\r\n no header: {secret_of(exchange)}\r\n\r\n".encode())
 
 
+async def refuses_in_pieces(exchange: Exchange) -> None:
+    """The first of them ends within the secret."""
+    first, second = f"no such key: {secret_of(exchange)[:-1]}", f"{secret_of(exchange)[-1:]}, none"
+    await exchange.write(head(401, {"Transfer-Encoding": "chunked"}) + f"{len(first):x}\r\n{first}\r\n".encode())
+    await asyncio.sleep(0.05)
+    await exchange.write(f"{len(second):x}\r\n{second}\r\n0\r\n\r\n".encode())
+
+
 async def pages(exchange: Exchange) -> None:
     """Two pages, the second under an address with the key; on each a record that does not fit."""
     number = int(exchange.query.get("page", "1"))
@@ -89,9 +98,12 @@ ROUTES: dict[str, Handler] = {
     "/403-in-php-json": says(403, lambda secret: json.dumps(secret).replace("/", r"\/")),
     "/403-as-it-came": repeats_the_header,
     "/401-first-line": refuses_in_the_first_line,
+    "/401-in-pieces": refuses_in_pieces,
     "/500": says(500, lambda secret: f"cannot look up {secret}"),
     "/429": says(429, lambda secret: secret, Retry_After="{}"),
     "/no-json": says(200, lambda secret: f"key={secret}"),
+    "/no-json-again-and-again": says(200, lambda secret: " ".join([secret] * 5)),
+    "/no-line": says(200, lambda secret: f"{{}}\nkey={secret}", Content_Type="application/x-ndjson"),
     "/cut-json": says(200, lambda secret: '[{"key": ' + json.dumps(secret) + ', "more": "'),
     "/html": says(200, lambda secret: f"<html>{secret}</html>", Content_Type="text/html"),
     "/type": says(200, lambda secret: "no", Content_Type="text/{}"),

@@ -17,7 +17,7 @@ _DNS = {"ports": [{"port": port, "protocol": protocol} for port in (53, 5353) fo
 #: are left, since sources are in them: which of those may be read, the engine decides, by name.
 _NO_SOURCE = {
     "0.0.0.0/0": ["169.254.0.0/16", "100.100.100.200/32", "192.0.0.192/32"],
-    "::/0": ["fe80::/10", "fd00:ec2::254/128", "fd20:ce::254/128"],
+    "::/0": ["fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128"],
 }
 #: Pods are named beside addresses, since to some networks an address is never a pod's. DNS may be on the node's link.
 _SOURCES = [

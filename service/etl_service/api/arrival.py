@@ -26,8 +26,8 @@ class Arriving(HttpToolsProtocol):
 
     _timer: TimerHandle | None = None
     _part: Literal["none", "head", "body"] = "none"  #: what is to come of a request that has begun
-    _requests = 0  #: how many have begun
-    _head = 0  #: how much has come of a head since the first of it
+    _begun = 0  #: how many requests, and pieces of their bodies, have
+    _head = 0  #: how much has come since that is no body: of a head, or of the trailers after a body
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -38,23 +38,33 @@ class Arriving(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        earlier = self._requests
+        earlier = self._begun
         super().data_received(data)
-        if self._part == "head" and self._requests == earlier:
+        if self._part == "none":
+            # Line breaks, or the rest of a body, begin no request, and yet end uvicorn's own wait for one.
+            if self._timer is None and not self._is_answering:
+                self._wait(self.timeout_keep_alive, self._give_up)
+        elif self._begun == earlier:
             self._head += len(data)
             if self._head > self.max_head:
-                self._refuse(431, "HeadersTooLarge", f"the request's head is longer than {self.max_head} bytes")
+                detail = f"the request's head or trailers are longer than {self.max_head} bytes"
+                self._refuse(431, "HeadersTooLarge", detail)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._part, self._head = "head", 0
-        self._requests += 1
+        self._begun += 1
         self._wait(self.head_patience, self._give_up)
 
     def on_headers_complete(self) -> None:
         self._part = "body"
         self._stop_waiting()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._begun += 1
+        self._head = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._part = "none"
@@ -63,7 +73,7 @@ class Arriving(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self._part == "body":
+        if self._part == "body" and not self._is_answering:  # a next request, which came while this was answered
             # Who is still sending reads the answer only then, and is not let send for ever.
             self._wait(self.rest_patience, self.transport.close)
 

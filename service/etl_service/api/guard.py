@@ -75,7 +75,10 @@ class Guard:
                 more["Retry-After"] = str(math.ceil(wait))
                 refused = problem(429, "TooManyRequests", f"{_TOO_OFTEN}; try again in {math.ceil(wait)} s")
             else:
-                refused, receive = await _within_limit(headers, receive, self._body_patience)
+                refused, whole = await _within_limit(headers, receive, self._body_patience)
+                if whole is None:
+                    return
+                receive = whole
         if refused is None:
             await self._app(scope, receive, send)
         else:
@@ -110,11 +113,11 @@ class Guard:
         return None
 
 
-_TOO_OFTEN = "runs, replays and cancellations are asked for more often than ETL_CHANGES_PER_MINUTE lets them be"
+_TOO_OFTEN = "changes are asked for more often than ETL_CHANGES_PER_MINUTE lets them be"
 
 
-async def _within_limit(headers: Headers, receive: Receive, patience: float) -> tuple[Problem | None, Receive]:
-    """The body, read whole where it is within the limits, and told again to who asks for it."""
+async def _within_limit(headers: Headers, receive: Receive, patience: float) -> tuple[Problem | None, Receive | None]:
+    """The body, read whole where it is within the limits, and told again to who asks; None where its sender is gone."""
     too_large = problem(413, "ContentTooLarge", f"the body is larger than {MAX_BODY} bytes")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > MAX_BODY:
@@ -125,7 +128,7 @@ async def _within_limit(headers: Headers, receive: Receive, patience: float) -> 
             while more:
                 message = await receive()
                 if message["type"] != "http.request":
-                    break
+                    return None, None
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > MAX_BODY:

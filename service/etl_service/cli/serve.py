@@ -31,7 +31,7 @@ def command(file: Path | None, host: str | None, port: int | None, database: Pat
       ETL_API_TOKEN        what a client must send to change anything; or ETL_API_TOKEN_FILE
       ETL_API_PROTECT      writes, or reads too
       ETL_ALLOWED_HOSTS    names by which the service may be asked to change something, with commas between
-      ETL_CHANGES_PER_MINUTE  how many runs, replays and cancellations may be asked for: 120; 0 sets no limit
+      ETL_CHANGES_PER_MINUTE  how many changes may be asked for, whatever comes of them: 120; 0 sets no limit
       ETL_LOG_FORMAT       console or json
       ETL_LOG_LEVEL        debug shows every request, info those that change something or fail
     """

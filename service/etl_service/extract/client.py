@@ -159,5 +159,5 @@ class Client:
             status=response.status_code,
             content_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
             headers=response.headers,
-            redact=self.redactor.text,
+            redactor=self.redactor,
         )

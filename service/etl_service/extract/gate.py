@@ -38,14 +38,17 @@ class Gate:
         """Let a host pass that somebody else looks up, as a proxy does: by what it is here, or by its listed name.
 
         Raises:
+            OSError: it cannot be looked up now.
             Forbidden: it has an address that must not be read, or none that can be judged.
         """
         try:
             await self.addresses(host, port)
-        except OSError:
+        except OSError as error:
             if (refusal := self.allowed.refusal(host, ())) is not None:
                 raise Forbidden(refusal) from None
             if not self.allowed.lists(host):
+                if error.errno == socket.EAI_AGAIN:
+                    raise OSError(f"{host} cannot be looked up now, to judge where a proxy leads") from error
                 raise Forbidden(f"{host}, which has no address here by which to judge where a proxy leads") from None
 
 

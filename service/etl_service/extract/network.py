@@ -47,7 +47,9 @@ class _Direct(httpx.AsyncHTTPTransport):
 
     def __init__(self, gate: Gate, context: SSLContext, *, http2: bool, limits: httpx.Limits) -> None:
         super().__init__(verify=context, http2=http2, limits=limits)
-        # httpx has no argument for the network beneath its pool.
+        # httpx has no argument for the network beneath its pool: what would be set in vain would guard nothing.
+        if not isinstance(self._pool, httpcore.AsyncConnectionPool):
+            raise TypeError("this version of httpx keeps its pool elsewhere")
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=limits.max_connections,
@@ -96,7 +98,13 @@ class _Proxied(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")
         if host not in self._passed:
-            await self._gate.look(host, request.url.port or 0)
+            try:
+                async with asyncio.timeout(request.extensions.get("timeout", {}).get("connect")):
+                    await self._gate.look(host, request.url.port or 0)
+            except TimeoutError as error:
+                raise httpx.ConnectTimeout(str(error), request=request) from error
+            except OSError as error:
+                raise httpx.ConnectError(str(error), request=request) from error
             self._passed.add(host)
         return await self._transport.handle_async_request(request)
 
@@ -132,9 +140,13 @@ def proxies(environ: Mapping[str, str], place: Place) -> dict[str, str | None]:
 def _is_proxy(url: str) -> bool:
     try:
         parts = urlsplit(url)
+        httpx.URL(url)  # which takes less
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except (ValueError, httpx.InvalidURL):
         return False
+
+
+_HOST = re.compile(r"\*?[\w.-]+(:\d{1,5})?", re.ASCII)
 
 
 def _pattern(host: str) -> str | None:
@@ -142,5 +154,5 @@ def _pattern(host: str) -> str | None:
     try:
         address = ip_address(host.strip("[]"))
     except ValueError:
-        return f"all://*{host.removeprefix('*')}" if re.fullmatch(r"\*?[\w.-]+(:\d{1,4})?", host) else None
+        return f"all://*{host.removeprefix('*')}" if _HOST.fullmatch(host) else None
     return f"all://[{address}]" if address.version == 6 else f"all://{address}"

@@ -21,6 +21,7 @@ from etl_service.extract.errors import (
 from etl_service.extract.lines import LineReader
 from etl_service.extract.parts import Malformed, Part
 from etl_service.extract.reader import THRESHOLD, JsonReader
+from etl_service.extract.urls import Redactor
 
 _LINE_TYPES = {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
 _LINE_SUFFIX = re.compile(r"\.(ndjson|jsonl)(\.gz)?$", re.IGNORECASE)
@@ -30,7 +31,7 @@ _VAGUE_TYPES = {"", "text/plain", "application/octet-stream", "application/gzip"
 
 _NO_CONTENT = 204
 
-#: How much of a wrong body a message shows, and how much is kept for it: a secret must be found whole to be hidden.
+#: How much of a wrong body a message shows, and how much is kept for it: a secret may be longer than that.
 _SHOWN = 80
 _KEPT = 2**12
 
@@ -47,7 +48,7 @@ class Answer:
     status: int | None = None
     content_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)  #: found by names in lower case
-    redact: Callable[[str], str] = str
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 async def open_page(answer: Answer, wanted: Wanted, *, threshold: int = THRESHOLD) -> Page:
@@ -139,10 +140,11 @@ class Page:
 
     def _explained(self, error: Malformed) -> SourceError:
         """The error that says what came instead."""
-        words = self.answer.redact(" ".join(self._beginning.decode(errors="replace").split()))[:_SHOWN]
+        redactor = self.answer.redactor
+        words = redactor.beginning(" ".join(self._beginning.decode(errors="replace").split()))[:_SHOWN]
         kind = self.answer.content_type
         came = ", ".join(filter(None, (f"status {self.answer.status}" if self.answer.status else "", kind)))
-        what = self.answer.redact(str(error)) + (f" ({came})" if came else "") + (f": {words}" if words else "")
+        what = redactor.beginning(str(error)) + (f" ({came})" if came else "") + (f": {words}" if words else "")
         if error.truncated:
             return BodyTruncated(what, self.answer.place)
         if words.startswith("<") or not ("json" in kind or kind in _VAGUE_TYPES):

@@ -64,6 +64,17 @@ class Redactor:
     def text(self, text: str) -> str:
         return self._pattern.sub(_HIDDEN, text) if self._pattern else text
 
+    def beginning(self, text: str) -> str:
+        """Of a text that was cut off: what may begin a secret at its end is taken out, too."""
+        text = self.text(text.rstrip("\ufffd"))  # as which a letter that was cut through is read
+        secrets = [secret.casefold() for secret in self._secrets]
+        longest = max(map(len, self._secrets), default=0)
+        for size in range(min(longest, len(text)), _SHORTEST - 1, -1):
+            end = text[-size:].casefold()
+            if any(secret.startswith(end) for secret in secrets):
+                return text[:-size] + _HIDDEN
+        return text
+
     def url(self, url: str) -> str:
         parts = urlsplit(url)
         query = "&".join(self._pair(pair) for pair in parts.query.split("&")) if parts.query else ""

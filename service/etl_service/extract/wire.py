@@ -150,7 +150,7 @@ class Wire:
                 words = " ".join((await anext(body, b"")).decode(errors="replace").split())
         except SourceError:
             return ""
-        return "" if words.startswith("<") else self.redactor.text(words)[:_SHOWN]
+        return "" if words.startswith("<") else self.redactor.beginning(words)[:_SHOWN]
 
     def _retry_after(self, response: httpx.Response) -> float | None:
         """How many seconds the source wants to be left alone (RFC 9110, section 10.2.3)."""

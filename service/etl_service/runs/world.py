@@ -72,7 +72,7 @@ class World:
             secrets=self.read_secret,
             clock=self.clock,
             sleep=self.sleep,
-            gate=Gate(self.sources, self.resolve) if self.sources else None,
+            gate=Gate(self.sources, self.resolve) if self.sources is not None else None,
             environ=self.environ,
             transport=self.transport,
         )

@@ -48,7 +48,9 @@ class AllowedSources:
 
     def _refused(self, name: str, address: Address) -> str | None:
         kind = _kind(address)
-        if kind is None or any(address in network for network in self.networks):
+        fitting = [network for network in self.networks if address in network]
+        # A network is listed for what is in it beside the metadata service, which opens by its own address alone.
+        if kind is None or any(kind != _METADATA or n.prefixlen == n.max_prefixlen for n in fitting):
             return None
         # Names belong to whoever answers for them: none opens what hands out the machine's own credentials.
         return None if self.lists(name) and kind in _BY_NAME else kind
@@ -90,10 +92,19 @@ def allowed_sources(text: str) -> AllowedSources | None:
 
 
 def _network(entry: str) -> Network | None:
+    text = entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
+    address, link, _ = text.partition("%")
     try:
-        return ip_network(entry.strip("[]"))
+        network = ip_network(address)
     except ValueError:
         pass
+    else:
+        if link:
+            raise SourcesInvalid(f"{entry!r} is about a link of one machine; write {address}")
+        if isinstance(network, IPv6Network) and any(network.subnet_of(within) for within in (_MAPPED, _NAT64)):
+            meant = IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - 96))
+            raise SourcesInvalid(f"{entry!r} is one of IPv4, written within IPv6; write {meant}")
+        return network
     try:
         whole = ip_network(entry, strict=False)
     except ValueError:
@@ -129,12 +140,14 @@ def _kind(address: Address) -> str | None:
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"({_LABEL}\.)*(?!\d+$|0x){_LABEL}")
 
+_MAPPED = IPv6Network("::ffff:0:0/96")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL = IPv6Network("2000::/3")
 
 _METADATA_NAMES = frozenset(
     ("metadata", "metadata.goog", "metadata.google.internal", "instance-data", "instance-data.ec2.internal")
 )
+_METADATA = "an address of the cloud's metadata service"
 _PRIVATE, _SHARED = "a private address", "an address shared by a provider's customers"
 _LOOPBACK, _SPECIAL = "an address of this machine itself", "an address for special purposes"
 
@@ -148,8 +161,8 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 #: https://www.iana.org/assignments/iana-ipv4-special-registry and iana-ipv6-special-registry, and what clouds use.
 _KINDS: dict[str, tuple[Network, ...]] = {
-    "an address of the cloud's metadata service": _networks(
-        "169.254.169.254 169.254.170.2 100.100.100.200 168.63.129.16 192.0.0.192 fd00:ec2::254 fd20:ce::254"
+    _METADATA: _networks(
+        "169.254.169.254 169.254.170.2 100.100.100.200 168.63.129.16 192.0.0.192 fd00:ec2::/32 fd20:ce::254"
     ),
     _LOOPBACK: _networks("127.0.0.0/8 ::1"),
     "a link-local address": _networks("169.254.0.0/16 fe80::/10"),

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -14,7 +15,7 @@ import uvicorn
 from etl_service.api.arrival import Arriving
 from etl_service.api.guard import MAX_BODY
 
-from .conftest import InProcess
+from .conftest import InProcess, Process
 
 
 class Hasty(Arriving):
@@ -26,7 +27,15 @@ class Hasty(Arriving):
 def port(empty: InProcess) -> Iterator[int]:
     """Where the service listens, with less patience than it has by itself."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(empty.app, log_config=None, lifespan="off", ws="none", http=Hasty, server_header=False)
+    config = uvicorn.Config(
+        empty.app,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        http=Hasty,
+        server_header=False,
+        timeout_keep_alive=2,
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
@@ -100,15 +109,30 @@ def test_a_head_that_stops_is_answered_as_a_problem_with_all_headers(connect: Co
     assert b'"reason":"RequestTimeout"' in answer
 
 
-def test_so_is_one_that_is_too_long(connect: Connect) -> None:
-    connection = connect()
+def send_a_long_head(connection: socket.socket) -> None:
     connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n")
     time.sleep(0.05)
     for _ in range(5):
         connection.sendall(b"X-Long: " + b"x" * 16_000 + b"\r\n")
         time.sleep(0.01)
 
+
+def test_so_is_one_that_is_too_long(connect: Connect) -> None:
+    connection = connect()
+    send_a_long_head(connection)
+
     assert b"431 Request Header Fields Too Large" in rest(connection)
+
+
+def test_trailers_without_end_are_not_taken(connect: Connect) -> None:
+    connection = connect()
+    connection.sendall(b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    connection.sendall(b"1\r\nx\r\n0\r\n")
+    trailer = b"X-Long: " + b"x" * 16_000 + b"\r\n"
+
+    with pytest.raises(OSError):
+        for _ in range(64 * 2**20 // len(trailer)):  # more than the sockets hold
+            connection.sendall(trailer)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +147,14 @@ def test_and_one_that_is_none(connect: Connect, request_line: bytes) -> None:
     assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
     assert b"\r\nx-frame-options: DENY\r\n" in answer
     assert b'"reason":"BadRequest"' in answer
+
+
+def test_line_breaks_keep_no_connection_open(connect: Connect) -> None:
+    connection = connect()
+    connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert connection.recv(12) == b"HTTP/1.1 200"
+
+    assert drip(connection, b"\r\n") < 4
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
@@ -159,6 +191,22 @@ def test_requests_that_come_together_are_answered_in_turn(connect: Connect) -> N
         received += block
 
 
-def test_what_serves_the_service_has_patience_of_seconds(tmp_path: Path) -> None:
-    assert 5 <= Arriving.head_patience <= 60
-    assert Arriving.max_head >= 32 * 1024, "as much as Nginx takes"
+def test_one_that_comes_with_the_one_before_has_time_to_come_whole(connect: Connect) -> None:
+    connection = connect()
+    first = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    connection.sendall(first + b"POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nx")
+    time.sleep(1.2)  # longer than the rest of a body may take whose answer has been sent
+    connection.sendall(b"x")
+
+    assert b"HTTP/1.1 405 " in rest(connection)
+
+
+def test_the_service_listens_so(serve: Callable[..., Process], document: Path) -> None:
+    service = serve(document)
+    with service.client() as client:
+        assert client.get("/health").status_code == 200
+    address = urlsplit(service.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        send_a_long_head(connection)
+
+        assert b"431 Request Header Fields Too Large" in rest(connection)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from etl_service.api.guard import MAX_BODY, Guard
 from etl_service.api.rate import Bucket
@@ -141,19 +141,36 @@ class TestBodies:
             await asyncio.Event().wait()
             raise AssertionError
 
-        sent: list[Message] = []
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        async def unasked(*arguments: Any) -> None:
-            raise AssertionError("nobody is to be asked")
-
-        scope = {"type": "http", "method": "POST", "path": "/etl/run", "root_path": "", "headers": [(b"host", b"::1")]}
-        asyncio.run(Guard(unasked, Settings(host="0.0.0.0"), body_patience=0.05)(scope, never, send))
+        sent = answered(never)
 
         assert sent[0]["status"] == 408
         assert b"RequestTimeout" in sent[1]["body"]
+
+    def test_half_of_one_whose_sender_has_gone_is_not_taken_for_the_whole(self) -> None:
+        coming: list[Message] = [
+            {"type": "http.request", "body": b"{}", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+
+        async def receive() -> Message:
+            return coming.pop(0)
+
+        assert answered(receive) == []
+
+
+def answered(receive: Receive) -> list[Message]:
+    """What the guard says by itself to a request whose body comes so."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def unasked(*arguments: Any) -> None:
+        raise AssertionError("nobody is to be asked")
+
+    scope = {"type": "http", "method": "POST", "path": "/etl/run", "root_path": "", "headers": [(b"host", b"::1")]}
+    asyncio.run(Guard(unasked, Settings(host="0.0.0.0"), body_patience=0.05)(scope, receive, send))
+    return sent
 
 
 class TestRate:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+
 import pytest
 
 from etl_service.extract import errors
+from etl_service.extract.errors import Place
+from etl_service.extract.network import proxies
 from sources.evasions import gate
 from sources.hostile import answers, posts, redirects
 
@@ -46,6 +51,37 @@ def test_a_proxy_is_not_asked_for_what_must_not_be_read_or_cannot_be_judged(read
     assert proxy.requests == []
 
 
+def test_a_name_that_cannot_be_looked_up_just_now_is_asked_for_again_and_until_then_no_proxy(read, proxy):
+    asked = []
+
+    async def resolve(host, port):
+        asked.append(host)
+        if len(asked) < 3:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return ["8.8.8.8"]
+
+    read.environ = {"http_proxy": proxy.url}
+    read.gate = gate("public", resolve)
+
+    assert read(url="http://public.example/posts", limits={"retries": 2}) == posts(1, 2)
+    asked.clear()
+    with pytest.raises(errors.SourceUnreachable, match="cannot be looked up now"):
+        read(url="http://public.example/posts", limits={"retries": 1})
+    assert len(proxy.requests) == 1
+
+
+def test_a_look_for_a_name_does_not_wait_for_ever(read, proxy):
+    async def resolve(host, port):
+        await asyncio.sleep(60)
+        return ["8.8.8.8"]
+
+    read.environ = {"http_proxy": proxy.url}
+    read.gate = gate("public", resolve)
+
+    with pytest.raises(errors.SourceTimeout, match=r"no connection came about within 1 s"):
+        read(url="http://public.example/posts", limits={"retries": 0, "timeout": "1s"})
+
+
 def test_a_proxy_is_not_asked_for_a_metadata_service_though_what_is_beneath_a_domain_is_listed(read, proxy):
     read.environ = {"http_proxy": proxy.url}
     read.gate = gate("*.internal,*.ec2.internal")
@@ -66,7 +102,10 @@ def test_a_redirect_through_a_proxy_is_judged_again(read, proxy):
     assert len(proxy.requests) == 1
 
 
-@pytest.mark.parametrize("but", ["source.example", ".example", "*.example", "*", "10.0.0.0/8, source.example"])
+@pytest.mark.parametrize(
+    "but",
+    ["source.example", ".example", "*.example", "*", "10.0.0.0/8, source.example", "müller.example, source.example"],
+)
 def test_what_is_not_for_the_proxy_is_asked_directly(serve, read, proxy, but):
     source = serve({"/": answers(posts(1, 2))})
     read.environ = {"HTTP_PROXY": proxy.url, "NO_PROXY": but}
@@ -77,8 +116,22 @@ def test_what_is_not_for_the_proxy_is_asked_directly(serve, read, proxy, but):
     assert (len(source.requests), len(proxy.requests)) == (1, 0)
 
 
+@pytest.mark.parametrize("port", ["443", "10443"])
+def test_a_port_may_be_written_with_what_is_not_for_the_proxy(port):
+    said = proxies({"HTTP_PROXY": "http://proxy.example", "NO_PROXY": f"source.example:{port}"}, Place("here"))
+
+    assert said == {"http://": "http://proxy.example", f"all://*source.example:{port}": None}
+
+
 @pytest.mark.parametrize(
-    "value", ["socks5://user:s3cret@proxy.example", "http://:s3cret@", "ftp://s3cret", "http://[s3cret"]
+    "value",
+    [
+        "socks5://user:s3cret@proxy.example",
+        "http://:s3cret@",
+        "ftp://s3cret",
+        "http://[s3cret",
+        "http://user:s3cret\x7f@proxy.example:1",
+    ],
 )
 def test_a_proxy_that_is_none_is_named_without_what_it_says(read, value):
     read.environ = {"HTTPS_PROXY": value}

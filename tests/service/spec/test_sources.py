@@ -83,11 +83,26 @@ def test_an_address_and_a_network_are_listed_however_they_are_written(
 
 
 @pytest.mark.parametrize(
-    "address", ["169.254.169.254", "fd00:ec2::254", "169.254.1.1", "fe80::1", "0.0.0.0", "224.0.0.1"]
+    "address", ["169.254.169.254", "fd00:ec2::254", "fd00:ec2::23", "169.254.1.1", "fe80::1", "0.0.0.0", "224.0.0.1"]
 )
 def test_a_listed_name_opens_no_metadata_service_nor_what_is_no_host(address: str) -> None:
     assert allowed("*.internal").refusal("metadata.google.internal", [address]) is not None
     assert allowed("db.internal").refusal("db.internal", [address]) is not None
+
+
+@pytest.mark.parametrize(
+    ("network", "address"),
+    [
+        ("0.0.0.0/0", "169.254.169.254"),
+        ("169.254.0.0/16", "::ffff:169.254.170.2"),
+        ("100.64.0.0/10", "100.100.100.200"),
+        ("fd00::/8", "fd00:ec2::254"),
+        ("fd00:ec2::/32", "fd00:ec2::23"),
+    ],
+)
+def test_nor_does_a_listed_network_but_by_its_own_address(network: str, address: str) -> None:
+    assert "metadata service" in str(allowed(network).refusal("anything", [address]))
+    assert allowed(f"{network},{address.removeprefix('::ffff:')}").refusal("anything", [address]) is None
 
 
 @pytest.mark.parametrize("host", ["metadata", "metadata.google.internal", "Metadata.Google.Internal."])
@@ -141,6 +156,11 @@ def test_what_is_judged_of_an_address_is_judged_of_it_within_one_of_ipv6(number:
         ("http://api.example.com", "'http://api.example.com' is no host, address or network; write it like"),
         ("public,api.example.com:8080", "'api.example.com:8080' is no host"),
         ("10.1.2.3/16", "'10.1.2.3/16' is an address within a network; write 10.1.0.0/16"),
+        ("::ffff:10.0.0.0/104", "'::ffff:10.0.0.0/104' is one of IPv4, written within IPv6; write 10.0.0.0/8"),
+        ("[::ffff:10.1.2.3]", "write 10.1.2.3"),
+        ("64:ff9b::/96", "write 0.0.0.0/0"),
+        ("fe80::1%eth0", "'fe80::1%eth0' is about a link of one machine; write fe80::1"),
+        ("[fe80::/10", "'[fe80::/10' is no host"),
         ("10.1.0.0/33", "'10.1.0.0/33' is no host"),
         ("10.1", "'10.1' is no host"),
         ("0x7f.1", "'0x7f.1' is no host"),
