@@ -24,7 +24,7 @@ import pytest
 
 from etl_service import logs, runs
 from etl_service.extract.urls import Redactor
-from etl_service.load import open_store
+from etl_service.load.sqlite.store import SqliteStore
 from etl_service.model import Run
 from etl_service.runs import World
 from etl_service.spec import parse_pipeline
@@ -80,7 +80,7 @@ def test_neither_the_database_nor_the_log_tells_a_secret_that_a_source_repeats_o
     async def no_pause(seconds: float) -> None:
         """Nothing here is about time."""
 
-    store = open_store(None, tmp_path / "etl.db")
+    store = store_in(tmp_path)
     for path, more in PATHS:
         pipeline = parse_pipeline(document(source, path, AUTHS[kind], more))
         world = World(base=tmp_path, environ={"CANARY": CANARY}, sleep=no_pause)
@@ -101,7 +101,7 @@ def test_neither_the_database_nor_the_log_tells_a_secret_that_a_source_repeats_o
 def test_nor_the_beginning_of_one_that_is_cut_off_with_what_holds_it(tmp_path, source, log, path, length):
     environ = {"CANARY": CANARY.ljust(length, "x")}
     pipeline = parse_pipeline(document(source, path, AUTHS["bearer"], {}))
-    store = open_store(pipeline.spec.load, tmp_path / "etl.db")
+    store = store_in(tmp_path)
 
     ended = asyncio.run(runs.run(pipeline, store, trigger="cli", world=World(base=tmp_path, environ=environ)))
     store.close()
@@ -123,7 +123,7 @@ def test_nor_where_the_cut_goes_through_a_letter():
 def test_nor_does_one_that_repeats_what_it_was_asked_a_token_with(tmp_path, source, log, path):
     auth = {"oauth2": {"tokenUrl": source + path, "clientId": "me", "clientSecret": SECRET}}
     pipeline = parse_pipeline(document(source, "/pages", auth, {}))
-    store = open_store(pipeline.spec.load, tmp_path / "etl.db")
+    store = store_in(tmp_path)
 
     ended = asyncio.run(
         runs.run(pipeline, store, trigger="cli", world=World(base=tmp_path, environ={"CANARY": CANARY}))
@@ -260,3 +260,9 @@ def ask_everything(service: subprocess.Popen[str], log: Path) -> list[str]:
     service.wait(30)
     assert "hidden-from-logs" not in log.read_text()
     return told
+
+
+def store_in(folder: Path) -> SqliteStore:
+    store = SqliteStore(folder / "etl.db")
+    store.prepare()
+    return store
