@@ -107,10 +107,15 @@ class ArgoCD:
         troubles = [condition["message"] for condition in status.get("conditions", ())]
         return "\n".join([status.get("operationState", {}).get("message", ""), *troubles])
 
-    def tree(self, name: str) -> str:
-        """What is in an Application, as its users see it."""
+    def shows(self, name: str, *texts: str) -> None:
+        """Wait until all of them are in an Application, as its users see it: its tree follows what is there."""
         command = ("argocd", "app", "get", name, "--core", "--output", "tree=detailed")
-        return self.kube("exec", "statefulset/argocd-application-controller", "--", *command)
+
+        def missing() -> list[str]:
+            tree = self.kube("exec", "statefulset/argocd-application-controller", "--", *command)
+            return [text for text in texts if text not in tree]
+
+        eventually(lambda: not missing())
 
 
 @contextmanager

@@ -69,9 +69,7 @@ def test_a_push_brings_dev_and_the_operator_comes_first(argo: ArgoCD, dev: Kube)
     operator = argo.kube.within(SYSTEM).get("deployment", "etl-operator")
     available = next(one for one in operator["status"]["conditions"] if one["type"] == "Available")
     assert available["lastTransitionTime"] <= argo.application(PIPELINES)["metadata"]["creationTimestamp"]
-    tree = argo.tree(PIPELINES)
-    assert "Deployment/posts-service" in tree and "PersistentVolumeClaim/posts-data" in tree
-    assert "all is as the spec says" in tree
+    argo.shows(PIPELINES, "Deployment/posts-service", "PersistentVolumeClaim/posts-data", "all is as the spec says")
 
 
 def test_a_change_of_the_spec_arrives_and_so_does_its_undoing(argo: ArgoCD, dev: Kube, posts: Pipeline):
@@ -96,7 +94,7 @@ def test_an_id_in_git_is_one_run(argo: ArgoCD, posts: Pipeline):
 
     assert posts.ended("second", 120)["result"] == "Succeeded"
     assert posts.requested() == {"first": 1, "second": 1}
-    assert "Job/posts-run-" in argo.tree(PIPELINES)
+    argo.shows(PIPELINES, "Job/posts-run-")
 
 
 def test_what_is_changed_by_hand_is_put_back(argo: ArgoCD, dev: Kube, posts: Pipeline):
@@ -121,7 +119,7 @@ def test_what_git_does_not_mention_stays_as_somebody_has_set_it(argo: ArgoCD, po
     argo.arrived(PIPELINES, commit)
 
     assert posts.body["spec"]["suspend"] is True
-    assert "set suspend: false to resume" in argo.tree(PIPELINES)
+    argo.shows(PIPELINES, "set suspend: false to resume")
     posts.change(suspend=None)
 
 
@@ -130,7 +128,7 @@ def test_a_document_that_the_operator_refuses_is_degraded_with_the_reason_and_re
 
     argo.arrived(PIPELINES, commit, "Degraded")
     argo.arrived("etl-dev", health="Degraded")
-    assert "InvalidSpec: spec.schedule.cron goes beyond 0 to 23 in the hour; correct it" in argo.tree(PIPELINES)
+    argo.shows(PIPELINES, "InvalidSpec: spec.schedule.cron goes beyond 0 to 23 in the hour; correct it")
 
     argo.arrived(PIPELINES, argo.repository.pipelines("dev", {"schedule": {"cron": "0 23 * * *"}}))
     argo.arrived("etl-dev")
@@ -211,7 +209,7 @@ def test_prod_comes_where_dev_was_and_a_failed_run_is_no_ill_health(argo: ArgoCD
     posts = Pipeline(argo.kube.within("etl-prod"), "posts")
     assert posts.ended("first", 120)["result"] == "Failed"
     argo.arrived("etl-prod-pipelines", commit)
-    assert "the last run did not succeed: " in argo.tree("etl-prod-pipelines")
+    argo.shows("etl-prod-pipelines", "the last run did not succeed: ")
     operator = argo.kube.within(SYSTEM).get("deployment", "etl-operator")
     assert operator["status"]["availableReplicas"] == 2
 
