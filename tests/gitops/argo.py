@@ -108,14 +108,17 @@ class ArgoCD:
         return "\n".join([status.get("operationState", {}).get("message", ""), *troubles])
 
     def shows(self, name: str, *texts: str) -> None:
-        """Wait until all of them are in an Application, as its users see it: its tree follows what is there."""
+        """Wait until all of them are in an Application, as its users see it.
+
+        Its tree follows what is there; and the command listens on a port of its own choice, which may be taken.
+        """
         command = ("argocd", "app", "get", name, "--core", "--output", "tree=detailed")
 
-        def missing() -> list[str]:
-            tree = self.kube("exec", "statefulset/argocd-application-controller", "--", *command)
-            return [text for text in texts if text not in tree]
+        def shown() -> bool:
+            told = self.kube.tried("exec", "statefulset/argocd-application-controller", "--", *command)
+            return all(text in told.stdout for text in texts)
 
-        eventually(lambda: not missing())
+        eventually(shown)
 
 
 @contextmanager
