@@ -343,6 +343,20 @@ class TestLease:
         assert said == "LeaseLost\n"
         assert load.rows() == [(2, "ours")]
 
+    def test_a_holder_that_the_database_forgot_cannot_commit_once_another_has_it(
+        self, postgres: Server, schema: str, store: PostgresStore, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        # given a crash, or a failover, that lost the holder's own entry
+        holder.send_signal(signal.SIGSTOP)
+        postgres.execute(f"DELETE FROM {schema}.etl_claims")
+        postgres.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+
+        load((2, "ours"))
+        holder.send_signal(signal.SIGCONT)
+
+        assert holder.communicate("\n")[0] == "LeaseLost\n"
+        assert load.rows() == [(2, "ours")]
+
     def test_a_holder_whose_session_is_ended_comes_back_and_merges(
         self, postgres: Server, schema: str, load: Loading, holder: subprocess.Popen[str]
     ) -> None:
