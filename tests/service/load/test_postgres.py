@@ -258,6 +258,7 @@ class TestEngineTables:
 
 HOLDER = """
 import sys, time
+from etl_service.load.postgres.lease import Lease
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Target
 from etl_service.runs import end_dead
@@ -273,7 +274,22 @@ with store.claim("default/posts") as claim:
     staging.write(Batch((Column("id", "integer"), Column("title", "text")), [(1, "theirs")]))
     print("ready", flush=True)
     sys.stdin.readline()
-    ended = lambda loaded: run.model_copy(update={"status": "succeeded", "counts": loaded.counts})
+
+    def stop():
+        print("stopped", flush=True)
+        sys.stdin.readline()
+
+    def ended(loaded):
+        if sys.argv[3] == "merging":
+            stop()
+        return run.model_copy(update={"status": "succeeded", "counts": loaded.counts})
+
+    def hold(self, link, hold=Lease.hold):
+        hold(self, link)
+        if sys.argv[3] == "committing":
+            stop()
+
+    Lease.hold = hold
     try:
         claim.merge(ended, interrupt=lambda: False)
     except Exception as error:
@@ -284,9 +300,14 @@ with store.claim("default/posts") as claim:
 
 
 @pytest.fixture
-def holder(postgres: Server, schema: str, store: PostgresStore) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the pipeline with a row staged, and merges when it is told to."""
-    command = [sys.executable, "-c", HOLDER, postgres.dsn(), schema]
+def holder(
+    postgres: Server, schema: str, store: PostgresStore, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the pipeline with a row staged, and merges when it is told to.
+
+    With ``merging`` or ``committing`` as a parameter, it stops there, and goes on when it is told to.
+    """
+    command = [sys.executable, "-c", HOLDER, postgres.dsn(), schema, getattr(request, "param", "")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
         yield process
@@ -303,6 +324,18 @@ def ended_here(store: PostgresStore) -> bool:
     """Take hold of the pipeline and end whatever run was under way, where that can be done."""
     end_dead(store, "default/posts", utc_now())
     return store.running("default/posts") is None
+
+
+def take_over(load: Loading) -> None:
+    """Load a row once the holder's lease is over."""
+    until = time.monotonic() + lease.LEASE + 5
+    while True:
+        try:
+            load((2, "ours"))
+            return
+        except Busy:
+            assert time.monotonic() < until, "the holder was not followed"
+        time.sleep(0.2)
 
 
 class TestLease:
@@ -329,18 +362,29 @@ class TestLease:
         holder.send_signal(signal.SIGSTOP)
 
         # when another takes over, and then it wakes up and goes on
-        taken: list[Run] = []
-        soon_enough = time.monotonic() + lease.LEASE + 10
-        while not taken and time.monotonic() < soon_enough:
-            try:
-                taken.append(load((2, "ours")))
-            except Busy:
-                time.sleep(0.2)
+        take_over(load)
         holder.send_signal(signal.SIGCONT)
         said, _ = holder.communicate("\n")
 
         # then nothing of it is there
         assert said == "LeaseLost\n"
+        assert load.rows() == [(2, "ours")]
+
+    @pytest.mark.parametrize("holder", ["merging", "committing"], indirect=True)
+    def test_a_holder_that_was_cut_off_in_its_merge_is_followed_as_soon(
+        self, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        # given one that stands still with the table locked, or the entry that says who holds the pipeline
+        assert holder.stdin and holder.stdout
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "stopped\n"
+        holder.send_signal(signal.SIGSTOP)
+
+        take_over(load)
+        holder.send_signal(signal.SIGCONT)
+
+        assert holder.communicate("\n")[0] == "LeaseLost\n"
         assert load.rows() == [(2, "ours")]
 
     def test_a_holder_that_the_database_forgot_cannot_commit_once_another_has_it(

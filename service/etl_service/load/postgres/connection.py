@@ -31,7 +31,7 @@ _DEFAULTS = {
     "tcp_user_timeout": "20000",
 }
 #: A session of ours is the same whatever the server, the database or the role has as its defaults. Where the client is
-#: gone, a long statement is not finished for nobody.
+#: gone, a long statement is not finished for nobody; where its machine is, its locks are given up within a minute.
 _SESSION = """
 SET search_path TO {schema};
 SET TimeZone TO 'UTC';
@@ -39,6 +39,10 @@ SET statement_timeout TO 0;
 SET lock_timeout TO '5s';
 SET idle_in_transaction_session_timeout TO 0;
 SET client_connection_check_interval TO '2s';
+SET tcp_keepalives_idle TO 10;
+SET tcp_keepalives_interval TO 5;
+SET tcp_keepalives_count TO 3;
+SET tcp_user_timeout TO '20s';
 """
 #: How long somebody waits for a connection that others have, in seconds.
 _PATIENCE = 5

@@ -95,6 +95,10 @@ class Lease:
                 "nothing of this one was loaded"
             )
 
+    def name(self, link: Connection) -> None:
+        """Mark a session as its holder's: whoever takes over ends it, with the locks of the transaction in it."""
+        link.execute("SELECT pg_advisory_lock_shared(?)", [~self._key])
+
     def verify(self, link: Connection) -> None:
         """Ask whether it is held; only `hold` makes sure that it stays so.
 
@@ -151,8 +155,11 @@ class Lease:
                 [LEASE - GRACE, GRACE, self.pipeline],
             ).fetchone()
             run_id, fence, backend, leased, awaited = found or ("", 0, None, False, False)
-            if free and not awaited and (taken := self._change_fence(link, fence)):
-                return taken
+            if free and not awaited:
+                # One that is cut off in its merge may have the very row that is to be changed.
+                link.execute(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE {_LOCKED}", [~self._key])
+                if taken := self._change_fence(link, fence):
+                    return taken
             if free:
                 link.execute("SELECT pg_advisory_unlock(?)", [self._key])
             elif not leased:
@@ -222,7 +229,7 @@ class Lease:
 
 #: Of a row of pg_locks: it is the advisory lock with the key that is bound.
 _LOCKED = (
-    "locktype = 'advisory' AND granted AND (classid::bigint << 32) | objid::bigint = ? "
+    "locktype = 'advisory' AND objsubid = 1 AND granted AND (classid::bigint << 32) | objid::bigint = ? "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 
