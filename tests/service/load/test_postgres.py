@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from etl_service.load.errors import (
     DatabaseNotFound,
     DatabaseReadOnly,
     DatabaseUnavailable,
+    DatabaseUnsuitable,
     DatabaseUntrusted,
     LeaseLost,
     SchemaConflict,
@@ -42,6 +44,7 @@ from etl_service.load.postgres.copy import copy_in
 from etl_service.load.postgres.dialect import POSTGRES
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.schema import widen
+from etl_service.load.sql import quote
 from etl_service.model import Batch, Column, Run, Value
 from etl_service.runs import end_dead
 from etl_service.runs.world import utc_now
@@ -182,6 +185,25 @@ class TestTables:
             load((2, "y"), columns=(POST[0], Column("x", "text")))
 
         assert load.rows() == [(1, 7)]
+
+    def test_who_has_read_a_column_often_reads_it_once_it_has_widened(self, load: Loading) -> None:
+        load((1, 7), columns=(POST[0], Column("x", "integer")))
+        for _ in range(8):
+            load.rows()
+
+        load((2, "y"), columns=(POST[0], Column("x", "text")))
+
+        assert load.rows() == [(1, "7"), (2, "y")]
+
+    def test_the_schema_may_have_any_name(self, postgres: Server) -> None:
+        name = f'My "own" Schema {next(postgres.numbers)}'
+        postgres.execute(f"CREATE SCHEMA {quote(name)}")
+        with closing(prepared(postgres.dsn(), name)) as store:
+            load = Loading(store)
+            load((1, "a"))
+            load((1, "b"))
+
+            assert load.rows() == [(1, "b")]
 
     def test_an_index_that_users_made_survives_a_column_that_widens(
         self, postgres: Server, schema: str, load: Loading
@@ -640,6 +662,12 @@ class TestReasons:
             with pytest.raises(DatabaseReadOnly, match="primary"):
                 Loading(standby)((2, "b"))
 
+    def test_a_database_that_cannot_hold_every_text(self, postgres: Server, refused: Callable[..., str]) -> None:
+        name = f"latin_{next(postgres.numbers)}"
+        postgres.execute(f"CREATE DATABASE {name} ENCODING LATIN1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        said = refused(postgres.dsn(name), DatabaseUnsuitable)
+        assert "LATIN1; make the database with ENCODING UTF8" in said
+
     def test_a_certificate_that_nobody_vouches_for(
         self, postgres: Server, refused: Callable[..., str], tmp_path: Path
     ) -> None:
@@ -698,6 +726,45 @@ class TestReasons:
     def test_nobody_sees_the_password_of_a_database(self, postgres: Server) -> None:
         database = read_dsn(postgres.dsn, "public")
         assert "c4nary" not in f"{database} {database!r} {database.where}"
+
+
+def test_what_is_set_for_the_role_does_not_change_what_a_session_says(postgres: Server, schema: str) -> None:
+    user = newcomer(postgres)
+    postgres.execute(f"GRANT ALL ON SCHEMA {schema} TO {user}")
+    odd = {
+        "default_transaction_isolation": "serializable",
+        "extra_float_digits": "-5",
+        "client_encoding": "LATIN1",
+        "DateStyle": "German",
+        "bytea_output": "escape",
+    }
+    for name, value in odd.items():
+        postgres.execute(f"ALTER ROLE {user} SET {name} TO '{value}'")
+    columns = (*POST, Column("x", "number"), Column("day", "date"))
+    row = (1, "\U0001f600", 0.1 + 0.2, "2026-02-01")
+
+    with closing(prepared(postgres.dsn(user=user), schema)) as store:
+        load = Loading(store)
+        load(row, columns=columns)
+
+        assert load.rows() == [row]
+        with closing(store.database.connect()) as connection:
+            assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+
+
+def test_a_process_with_many_descriptors_reads(store: PostgresStore, load: Loading) -> None:
+    load((1, "a"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2048), hard))
+    store.close()
+    many = [os.dup(0) for _ in range(1024)]
+    try:
+        for _ in range(2):  # the second time, on the connection of the first
+            assert load.rows() == [(1, "a")]
+    finally:
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def newcomer(postgres: Server, more: str = "") -> str:

@@ -35,6 +35,8 @@ _DEFAULTS = {
 _SESSION = """
 SET search_path TO {schema};
 SET TimeZone TO 'UTC';
+SET extra_float_digits TO 1;
+SET default_transaction_isolation TO 'read committed';
 SET statement_timeout TO 0;
 SET lock_timeout TO '5s';
 SET idle_in_transaction_session_timeout TO 0;
@@ -76,7 +78,8 @@ class Database:
 
     def _connect(self) -> psycopg.Connection[Any]:
         with translated(self):
-            connection = psycopg.connect(self.dsn, autocommit=True)
+            # A statement that is kept prepared fails for good once a column of its answer has another type.
+            connection = psycopg.connect(self.dsn, autocommit=True, prepare_threshold=None, client_encoding="UTF8")
             try:
                 connection.execute(_SESSION.format(schema=quote(self.schema)).encode())
             except BaseException:
@@ -198,7 +201,7 @@ class Pool:
             while True:
                 connection = self._idle.pop()
                 # Nothing is on its way to a session that is idle, but the word that it has been ended.
-                if not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]:
+                if not connection.closed and not _has_word(connection):
                     return connection
                 connection.close()
         return self._connect()
@@ -208,3 +211,9 @@ class Pool:
             connection.close()
         else:
             self._idle.append(connection)
+
+
+def _has_word(connection: psycopg.Connection[Any]) -> bool:
+    poll = select.poll()  # select.select takes no descriptor above 1023
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
