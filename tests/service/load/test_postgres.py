@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from etl_service.load.errors import (
     DatabaseNotFound,
     DatabaseReadOnly,
     DatabaseUnavailable,
+    DatabaseUnsuitable,
     DatabaseUntrusted,
     LeaseLost,
     SchemaConflict,
@@ -42,6 +44,7 @@ from etl_service.load.postgres.copy import copy_in
 from etl_service.load.postgres.dialect import POSTGRES
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.schema import widen
+from etl_service.load.sql import quote
 from etl_service.model import Batch, Column, Run, Value
 from etl_service.runs import end_dead
 from etl_service.runs.world import utc_now
@@ -183,6 +186,25 @@ class TestTables:
 
         assert load.rows() == [(1, 7)]
 
+    def test_who_has_read_a_column_often_reads_it_once_it_has_widened(self, load: Loading) -> None:
+        load((1, 7), columns=(POST[0], Column("x", "integer")))
+        for _ in range(8):
+            load.rows()
+
+        load((2, "y"), columns=(POST[0], Column("x", "text")))
+
+        assert load.rows() == [(1, "7"), (2, "y")]
+
+    def test_the_schema_may_have_any_name(self, postgres: Server) -> None:
+        name = f'My "own" Schema {next(postgres.numbers)}'
+        postgres.execute(f"CREATE SCHEMA {quote(name)}")
+        with closing(prepared(postgres.dsn(), name)) as store:
+            load = Loading(store)
+            load((1, "a"))
+            load((1, "b"))
+
+            assert load.rows() == [(1, "b")]
+
     def test_an_index_that_users_made_survives_a_column_that_widens(
         self, postgres: Server, schema: str, load: Loading
     ) -> None:
@@ -258,6 +280,7 @@ class TestEngineTables:
 
 HOLDER = """
 import sys, time
+from etl_service.load.postgres.lease import Lease
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Target
 from etl_service.runs import end_dead
@@ -273,7 +296,22 @@ with store.claim("default/posts") as claim:
     staging.write(Batch((Column("id", "integer"), Column("title", "text")), [(1, "theirs")]))
     print("ready", flush=True)
     sys.stdin.readline()
-    ended = lambda loaded: run.model_copy(update={"status": "succeeded", "counts": loaded.counts})
+
+    def stop():
+        print("stopped", flush=True)
+        sys.stdin.readline()
+
+    def ended(loaded):
+        if sys.argv[3] == "merging":
+            stop()
+        return run.model_copy(update={"status": "succeeded", "counts": loaded.counts})
+
+    def hold(self, link, hold=Lease.hold):
+        hold(self, link)
+        if sys.argv[3] == "committing":
+            stop()
+
+    Lease.hold = hold
     try:
         claim.merge(ended, interrupt=lambda: False)
     except Exception as error:
@@ -284,9 +322,14 @@ with store.claim("default/posts") as claim:
 
 
 @pytest.fixture
-def holder(postgres: Server, schema: str, store: PostgresStore) -> Iterator[subprocess.Popen[str]]:
-    """Another process that holds the pipeline with a row staged, and merges when it is told to."""
-    command = [sys.executable, "-c", HOLDER, postgres.dsn(), schema]
+def holder(
+    postgres: Server, schema: str, store: PostgresStore, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the pipeline with a row staged, and merges when it is told to.
+
+    With ``merging`` or ``committing`` as a parameter, it stops there, and goes on when it is told to.
+    """
+    command = [sys.executable, "-c", HOLDER, postgres.dsn(), schema, getattr(request, "param", "")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
         yield process
@@ -303,6 +346,18 @@ def ended_here(store: PostgresStore) -> bool:
     """Take hold of the pipeline and end whatever run was under way, where that can be done."""
     end_dead(store, "default/posts", utc_now())
     return store.running("default/posts") is None
+
+
+def take_over(load: Loading) -> None:
+    """Load a row once the holder's lease is over."""
+    until = time.monotonic() + lease.LEASE + 5
+    while True:
+        try:
+            load((2, "ours"))
+            return
+        except Busy:
+            assert time.monotonic() < until, "the holder was not followed"
+        time.sleep(0.2)
 
 
 class TestLease:
@@ -329,18 +384,43 @@ class TestLease:
         holder.send_signal(signal.SIGSTOP)
 
         # when another takes over, and then it wakes up and goes on
-        taken: list[Run] = []
-        soon_enough = time.monotonic() + lease.LEASE + 10
-        while not taken and time.monotonic() < soon_enough:
-            try:
-                taken.append(load((2, "ours")))
-            except Busy:
-                time.sleep(0.2)
+        take_over(load)
         holder.send_signal(signal.SIGCONT)
         said, _ = holder.communicate("\n")
 
         # then nothing of it is there
         assert said == "LeaseLost\n"
+        assert load.rows() == [(2, "ours")]
+
+    @pytest.mark.parametrize("holder", ["merging", "committing"], indirect=True)
+    def test_a_holder_that_was_cut_off_in_its_merge_is_followed_as_soon(
+        self, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        # given one that stands still with the table locked, or the entry that says who holds the pipeline
+        assert holder.stdin and holder.stdout
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        assert holder.stdout.readline() == "stopped\n"
+        holder.send_signal(signal.SIGSTOP)
+
+        take_over(load)
+        holder.send_signal(signal.SIGCONT)
+
+        assert holder.communicate("\n")[0] == "LeaseLost\n"
+        assert load.rows() == [(2, "ours")]
+
+    def test_a_holder_that_the_database_forgot_cannot_commit_once_another_has_it(
+        self, postgres: Server, schema: str, store: PostgresStore, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        # given a crash, or a failover, that lost the holder's own entry
+        holder.send_signal(signal.SIGSTOP)
+        postgres.execute(f"DELETE FROM {schema}.etl_claims")
+        postgres.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'")
+
+        load((2, "ours"))
+        holder.send_signal(signal.SIGCONT)
+
+        assert holder.communicate("\n")[0] == "LeaseLost\n"
         assert load.rows() == [(2, "ours")]
 
     def test_a_holder_whose_session_is_ended_comes_back_and_merges(
@@ -582,6 +662,12 @@ class TestReasons:
             with pytest.raises(DatabaseReadOnly, match="primary"):
                 Loading(standby)((2, "b"))
 
+    def test_a_database_that_cannot_hold_every_text(self, postgres: Server, refused: Callable[..., str]) -> None:
+        name = f"latin_{next(postgres.numbers)}"
+        postgres.execute(f"CREATE DATABASE {name} ENCODING LATIN1 TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        said = refused(postgres.dsn(name), DatabaseUnsuitable)
+        assert "LATIN1; make the database with ENCODING UTF8" in said
+
     def test_a_certificate_that_nobody_vouches_for(
         self, postgres: Server, refused: Callable[..., str], tmp_path: Path
     ) -> None:
@@ -640,6 +726,45 @@ class TestReasons:
     def test_nobody_sees_the_password_of_a_database(self, postgres: Server) -> None:
         database = read_dsn(postgres.dsn, "public")
         assert "c4nary" not in f"{database} {database!r} {database.where}"
+
+
+def test_what_is_set_for_the_role_does_not_change_what_a_session_says(postgres: Server, schema: str) -> None:
+    user = newcomer(postgres)
+    postgres.execute(f"GRANT ALL ON SCHEMA {schema} TO {user}")
+    odd = {
+        "default_transaction_isolation": "serializable",
+        "extra_float_digits": "-5",
+        "client_encoding": "LATIN1",
+        "DateStyle": "German",
+        "bytea_output": "escape",
+    }
+    for name, value in odd.items():
+        postgres.execute(f"ALTER ROLE {user} SET {name} TO '{value}'")
+    columns = (*POST, Column("x", "number"), Column("day", "date"))
+    row = (1, "\U0001f600", 0.1 + 0.2, "2026-02-01")
+
+    with closing(prepared(postgres.dsn(user=user), schema)) as store:
+        load = Loading(store)
+        load(row, columns=columns)
+
+        assert load.rows() == [row]
+        with closing(store.database.connect()) as connection:
+            assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+
+
+def test_a_process_with_many_descriptors_reads(store: PostgresStore, load: Loading) -> None:
+    load((1, "a"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 2048), hard))
+    store.close()
+    many = [os.dup(0) for _ in range(1024)]
+    try:
+        for _ in range(2):  # the second time, on the connection of the first
+            assert load.rows() == [(1, "a")]
+    finally:
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def newcomer(postgres: Server, more: str = "") -> str:

@@ -172,6 +172,7 @@ class PostgresClaim:
         """The connection, anew where it was lost."""
         if self._raw is None or self._raw.closed:
             self._raw = self._database.connect()
+            self._lease.name(self.link())
         return Link(self._raw)
 
     def _discard_staging(self) -> None:

@@ -31,14 +31,20 @@ _DEFAULTS = {
     "tcp_user_timeout": "20000",
 }
 #: A session of ours is the same whatever the server, the database or the role has as its defaults. Where the client is
-#: gone, a long statement is not finished for nobody.
+#: gone, a long statement is not finished for nobody; where its machine is, its locks are given up within a minute.
 _SESSION = """
 SET search_path TO {schema};
 SET TimeZone TO 'UTC';
+SET extra_float_digits TO 1;
+SET default_transaction_isolation TO 'read committed';
 SET statement_timeout TO 0;
 SET lock_timeout TO '5s';
 SET idle_in_transaction_session_timeout TO 0;
 SET client_connection_check_interval TO '2s';
+SET tcp_keepalives_idle TO 10;
+SET tcp_keepalives_interval TO 5;
+SET tcp_keepalives_count TO 3;
+SET tcp_user_timeout TO '20s';
 """
 #: How long somebody waits for a connection that others have, in seconds.
 _PATIENCE = 5
@@ -72,7 +78,8 @@ class Database:
 
     def _connect(self) -> psycopg.Connection[Any]:
         with translated(self):
-            connection = psycopg.connect(self.dsn, autocommit=True)
+            # A statement that is kept prepared fails for good once a column of its answer has another type.
+            connection = psycopg.connect(self.dsn, autocommit=True, prepare_threshold=None, client_encoding="UTF8")
             try:
                 connection.execute(_SESSION.format(schema=quote(self.schema)).encode())
             except BaseException:
@@ -134,6 +141,13 @@ class Link:
             cursor.executemany(_marked(statement), rows)
 
 
+class Asking(Link):
+    """A link for questions: one that PostgreSQL cannot even be asked finds nothing."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
+        return super().execute(statement, _askable(values))
+
+
 class Streaming:
     """A cursor on the server as a connection, whose answers come a few rows at a time."""
 
@@ -142,10 +156,15 @@ class Streaming:
         self._cursor.itersize = 2000
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
-        return self._cursor.execute(_marked(statement), values)
+        return self._cursor.execute(_marked(statement), _askable(values))
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         raise NotImplementedError
+
+
+def _askable(values: Sequence[Any]) -> Sequence[Any]:
+    """With null for a text that has a NUL in it: as no text here has, nothing is equal to either."""
+    return [None if isinstance(value, str) and "\0" in value else value for value in values]
 
 
 @lru_cache(maxsize=256)
@@ -194,7 +213,7 @@ class Pool:
             while True:
                 connection = self._idle.pop()
                 # Nothing is on its way to a session that is idle, but the word that it has been ended.
-                if not connection.closed and not select.select([connection.fileno()], [], [], 0)[0]:
+                if not connection.closed and not _has_word(connection):
                     return connection
                 connection.close()
         return self._connect()
@@ -204,3 +223,9 @@ class Pool:
             connection.close()
         else:
             self._idle.append(connection)
+
+
+def _has_word(connection: psycopg.Connection[Any]) -> bool:
+    poll = select.poll()  # select.select takes no descriptor above 1023
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -38,7 +38,7 @@ _WILD = re.compile("[%_!]")
 class PostgresDialect:
     samples = False
     conflicts_cost = True
-    exists = "SELECT 1 FROM pg_class WHERE relname = ? AND relnamespace = current_schema()::regnamespace"
+    exists = "SELECT 1 FROM pg_class WHERE relname = ? AND relnamespace = quote_ident(current_schema())::regnamespace"
     size = "SELECT pg_database_size(current_database())"
 
     def shown(self, expression: str, type: ColumnType) -> str:

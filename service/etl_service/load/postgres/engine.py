@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from etl_service.load.errors import SchemaTooNew
+from etl_service.load.errors import DatabaseUnsuitable, SchemaTooNew
 from etl_service.load.postgres.connection import Database, Link
 from etl_service.load.postgres.errors import translated
 
@@ -103,10 +103,16 @@ def prepare(database: Database, migrations: Sequence[Migration] = MIGRATIONS) ->
     """Bring the engine's tables to this version, all of it or nothing; a standby that has them already will do.
 
     Raises:
+        DatabaseUnsuitable: the database cannot hold every text.
         SchemaTooNew: a newer version has been here.
     """
     connection = database.connect()
     try:
+        if (encoding := connection.info.parameter_status("server_encoding")) != "UTF8":
+            raise DatabaseUnsuitable(
+                f"the database at {database.where} keeps text as {encoding}; make the database with ENCODING UTF8",
+                field="load.postgres.dsn",
+            )
         link = Link(connection)
         with translated(database):
             if version(link, database, len(migrations)) == len(migrations):

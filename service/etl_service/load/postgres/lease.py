@@ -2,8 +2,9 @@
 
 Two things make it. An advisory lock belongs to a session of its own and goes with it, so that a process that is gone
 is noticed within moments. A lease, in ``etl_claims``, runs out unless it is renewed, so that a holder that is cut off,
-and whose session the server still believes in, does not hold for ever. Whoever takes over raises the *fence*; a holder
+and whose session the server still believes in, does not hold for ever. Whoever takes over changes the *fence*; a holder
 whose number it is not any more can commit nothing. So what counts is the fence: lock and lease only decide who has it.
+It is drawn and not counted: a crash may forget the last number, and the next holder's must be another all the same.
 
 Progress, and the wish to cancel, travel with the lease: outside any transaction of the run, so that neither waits.
 """
@@ -11,6 +12,7 @@ Progress, and the wish to cancel, travel with the lease: outside any transaction
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 import time
 from contextlib import suppress
@@ -65,7 +67,7 @@ class Lease:
     @property
     def staging(self) -> str:
         """A name for what its holder stages: the next holder's is another, and finds this one's by how it begins."""
-        return f"{staging_prefix(self._key)}{self.fence}"
+        return f"{staging_prefix(self._key)}{self.fence:x}"
 
     def begin(self, link: Connection, run: Run) -> None:
         """Let others see which run it is; inside the transaction that records it."""
@@ -92,6 +94,10 @@ class Lease:
                 f"pipeline {self.pipeline} was taken over while this run could not reach the database; "
                 "nothing of this one was loaded"
             )
+
+    def name(self, link: Connection) -> None:
+        """Mark a session as its holder's: whoever takes over ends it, with the locks of the transaction in it."""
+        link.execute("SELECT pg_advisory_lock_shared(?)", [~self._key])
 
     def verify(self, link: Connection) -> None:
         """Ask whether it is held; only `hold` makes sure that it stays so.
@@ -149,8 +155,11 @@ class Lease:
                 [LEASE - GRACE, GRACE, self.pipeline],
             ).fetchone()
             run_id, fence, backend, leased, awaited = found or ("", 0, None, False, False)
-            if free and not awaited and (taken := self._raise_fence(link, fence)):
-                return taken
+            if free and not awaited:
+                # One that is cut off in its merge may have the very row that is to be changed.
+                link.execute(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE {_LOCKED}", [~self._key])
+                if taken := self._change_fence(link, fence):
+                    return taken
             if free:
                 link.execute("SELECT pg_advisory_unlock(?)", [self._key])
             elif not leased:
@@ -160,15 +169,17 @@ class Lease:
                 raise Busy(self.pipeline, run_id or "unknown")
             time.sleep(_PAUSE)
 
-    def _raise_fence(self, link: Link, seen: int) -> int | None:
-        found = link.execute(
-            "INSERT INTO etl_claims (pipeline, fence, backend, run_id, expires_at) "
-            "VALUES (?, 1, pg_backend_pid(), '', now() + make_interval(secs => ?)) "
-            "ON CONFLICT (pipeline) DO UPDATE SET fence = etl_claims.fence + 1, backend = excluded.backend, "
-            "run_id = '', expires_at = excluded.expires_at, cancel = NULL, progress = NULL "
-            "WHERE etl_claims.fence = ? RETURNING fence",
-            [self.pipeline, LEASE, seen],
-        ).fetchone()
+    def _change_fence(self, link: Link, seen: int) -> int | None:
+        with link.raw.transaction():
+            link.execute("SET LOCAL synchronous_commit TO on")
+            found = link.execute(
+                "INSERT INTO etl_claims (pipeline, fence, backend, run_id, expires_at) "
+                "VALUES (?, ?, pg_backend_pid(), '', now() + make_interval(secs => ?)) "
+                "ON CONFLICT (pipeline) DO UPDATE SET fence = excluded.fence, backend = excluded.backend, "
+                "run_id = '', expires_at = excluded.expires_at, cancel = NULL, progress = NULL "
+                "WHERE etl_claims.fence = ? RETURNING fence",
+                [self.pipeline, secrets.randbits(62), LEASE, seen],
+            ).fetchone()
         return int(found[0]) if found else None
 
     def _evict(self, link: Connection, backend: int | None) -> None:
@@ -218,7 +229,7 @@ class Lease:
 
 #: Of a row of pg_locks: it is the advisory lock with the key that is bound.
 _LOCKED = (
-    "locktype = 'advisory' AND granted AND (classid::bigint << 32) | objid::bigint = ? "
+    "locktype = 'advisory' AND objsubid = 1 AND granted AND (classid::bigint << 32) | objid::bigint = ? "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 

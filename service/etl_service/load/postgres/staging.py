@@ -166,7 +166,7 @@ def drop_left(link: Link, prefix: str) -> None:
     """Remove what dead holders of a pipeline have staged; what one of them still writes to is for the next time."""
     found = link.execute(
         "SELECT relname FROM pg_class WHERE starts_with(relname, ?) AND relkind = 'r' "
-        "AND relnamespace = current_schema()::regnamespace",
+        "AND relnamespace = quote_ident(current_schema())::regnamespace",
         [prefix],
     ).fetchall()
     for (name,) in found:
