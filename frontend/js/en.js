@@ -299,7 +299,7 @@ export default {
   'why.TokenRefused': 'The sign-in server gave no token.',
   'remedy.TokenRefused': 'Check extract.auth.oauth2.',
   'why.ProxyUnusable': 'The environment names a proxy that cannot be used.',
-  'remedy.ProxyUnusable': 'Correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, as in http://proxy.example.com:3128.',
+  'remedy.ProxyUnusable': 'Correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY, as in http://HOST:PORT.',
   'why.SourceForbidden': 'The platform does not let this address be read.',
   'remedy.SourceForbidden': 'Let whoever runs the platform add the host to ETL_ALLOWED_SOURCES, or read another.',
   'why.WrongContent': 'The source sent something else than JSON.',

@@ -299,7 +299,7 @@ export default {
   'why.TokenRefused': 'Le serveur d’authentification n’a pas donné de jeton.',
   'remedy.TokenRefused': 'Vérifiez extract.auth.oauth2.',
   'why.ProxyUnusable': 'L’environnement nomme un mandataire inutilisable.',
-  'remedy.ProxyUnusable': 'Corrigez HTTP_PROXY, HTTPS_PROXY ou ALL_PROXY, par exemple http://proxy.example.com:3128.',
+  'remedy.ProxyUnusable': 'Corrigez HTTP_PROXY, HTTPS_PROXY ou ALL_PROXY, par exemple http://HÔTE:PORT.',
   'why.SourceForbidden': 'La plateforme ne laisse pas lire cette adresse.',
   'remedy.SourceForbidden': 'Faites ajouter l’hôte à ETL_ALLOWED_SOURCES par qui gère la plateforme, ou lisez-en un autre.',
   'why.WrongContent': 'La source a envoyé autre chose que du JSON.',
