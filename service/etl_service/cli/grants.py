@@ -14,12 +14,15 @@ from etl_service.settings import read_settings
 @click.command("grants", short_help="Print the SQL that gives a PostgreSQL user what it needs.")
 @file_argument
 @click.option("--role", required=True, help="The user that load.postgres.dsn names; it must be there.")
-@click.option("--reader", metavar="ROLE", help="Another that may read the tables, and no more.")
+@click.option("--reader", metavar="ROLE", help="Another that may read all tables of the schema, and no more.")
 def command(file: Path | None, role: str, reader: str | None) -> None:
     """Print the SQL that gives ROLE what the pipeline of FILE (or of ETL_PIPELINE) needs, for the database's owner.
 
     \b
-      etl grants posts.yaml --role etl | psql "$OWNER_DSN"
+      etl grants posts.yaml --role etl | psql -v ON_ERROR_STOP=1 "$OWNER_DSN"
+
+    What a reader may read are the schema's tables: those of all pipelines in it, and the engine's own, in which
+    rejected records are as they came.
     """
     from etl_service.load.postgres.grants import grants
 

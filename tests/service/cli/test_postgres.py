@@ -56,6 +56,33 @@ def test_what_grants_prints_is_all_that_is_needed(
             reader.execute(f"DELETE FROM {schema}.posts".encode())
 
 
+def test_grants_serve_an_owner_who_is_no_superuser(
+    etl: Callable[..., Ended], document: str, postgres: Server, user: str, schema: str
+) -> None:
+    # given an owner of a database who may make roles
+    owner, reader = f"owner_{schema}", f"reader_{schema}"
+    postgres.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'owner'")
+    postgres.execute(f"CREATE ROLE {reader} LOGIN PASSWORD 'reader'")
+    postgres.execute(f"CREATE DATABASE {owner} OWNER {owner}")
+
+    with psycopg.connect(postgres.dsn(owner, owner, "owner"), autocommit=True) as connection:
+        for _ in range(2):
+            connection.execute(etl("grants", document, "--role", user, "--reader", reader).out.encode())
+
+    with psycopg.connect(postgres.dsn(owner, user), autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {schema}.later AS SELECT 1 AS one".encode())
+    with psycopg.connect(postgres.dsn(owner, reader, "reader")) as connection:
+        assert connection.execute(f"SELECT one FROM {schema}.later".encode()).fetchone() == (1,)
+
+
+def test_grants_serve_who_is_the_owner_and_the_user(
+    etl: Callable[..., Ended], document: str, postgres: Server, user: str
+) -> None:
+    postgres.execute(f"CREATE DATABASE {user} OWNER {user}")
+    with psycopg.connect(postgres.dsn(user, user), autocommit=True) as connection:
+        connection.execute(etl("grants", document, "--role", user, "--reader", user).out.encode())
+
+
 def test_a_wrong_password_is_told_of_and_not_repeated(
     etl: Callable[..., Ended], document: str, postgres: Server, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
