@@ -261,6 +261,13 @@ class TestFilters:
     def test_values_are_bound(self, read: Callable[..., Rows]) -> None:
         assert ids(read(filters={"text": "' OR 1=1 --"})) == []
 
+    def test_what_no_text_can_hold_is_not_found(self, store: Store, read: Callable[..., Rows]) -> None:
+        assert ids(read(filters={"text": "One\0"})) == []
+        assert ids(read(filters={"run_id": "run-1\0"})) == []
+        assert store.run("run-1\0") is None
+        found = store.table("posts")
+        assert found and list(store.stream(found, Query(filters={"text": "\0"}))) == []
+
     def test_an_unknown_column_is_refused(self, read: Callable[..., Rows]) -> None:
         with pytest.raises(QueryError) as refused:
             read(filters={"colour": "red"})

@@ -141,6 +141,13 @@ class Link:
             cursor.executemany(_marked(statement), rows)
 
 
+class Asking(Link):
+    """A link for questions: one that PostgreSQL cannot even be asked finds nothing."""
+
+    def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
+        return super().execute(statement, _askable(values))
+
+
 class Streaming:
     """A cursor on the server as a connection, whose answers come a few rows at a time."""
 
@@ -149,10 +156,15 @@ class Streaming:
         self._cursor.itersize = 2000
 
     def execute(self, statement: str, values: Sequence[Any] = (), /) -> Cursor:
-        return self._cursor.execute(_marked(statement), values)
+        return self._cursor.execute(_marked(statement), _askable(values))
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
         raise NotImplementedError
+
+
+def _askable(values: Sequence[Any]) -> Sequence[Any]:
+    """With null for a text that has a NUL in it: as no text here has, nothing is equal to either."""
+    return [None if isinstance(value, str) and "\0" in value else value for value in values]
 
 
 @lru_cache(maxsize=256)

@@ -13,7 +13,7 @@ from etl_service.load import reading
 from etl_service.load.errors import BackupUnsupported, Busy, DatabaseUnavailable, QueryError
 from etl_service.load.postgres import engine, lease
 from etl_service.load.postgres.claim import PostgresClaim
-from etl_service.load.postgres.connection import Link, Pool, Streaming, read_dsn
+from etl_service.load.postgres.connection import Asking, Link, Pool, Streaming, read_dsn
 from etl_service.load.postgres.dialect import POSTGRES
 from etl_service.load.postgres.errors import is_passing, translated
 from etl_service.load.postgres.staging import PostgresStaging
@@ -77,7 +77,7 @@ class PostgresStore(SqlStore):
 
     def rows(self, table: Table, query: Query) -> Rows:
         with translated(self.database), self._readers.connection() as connection, _answerable(query):
-            return reading.rows(Link(connection), self.dialect, table, query)
+            return reading.rows(Asking(connection), self.dialect, table, query)
 
     def stream(self, table: Table, query: Query) -> Generator[Row, None, None]:
         # In a transaction of its own: the view stays as it was when the first row was read, however
@@ -103,7 +103,7 @@ class PostgresStore(SqlStore):
     @contextmanager
     def _reading(self) -> Iterator[Link]:
         with translated(self.database), self._readers.connection() as connection:
-            yield Link(connection)
+            yield Asking(connection)
 
     def _progress(self, connection: Connection, pipeline: str) -> Run | None:
         return lease.read_progress(connection, pipeline)
