@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 
 from etl_service.errors import LoadError
 from etl_service.load import history, merge, reading
@@ -20,7 +24,8 @@ from etl_service.load.schema import mapped, plan
 from etl_service.load.sql import Connection, Dialect, names, quote
 from etl_service.load.sqlite.connection import connect_reader
 from etl_service.load.sqlite.store import SqliteStore
-from etl_service.load.store import Query, StoredReject, Table, Target
+from etl_service.load.store import Query, Row, StoredReject, Table, Target
+from etl_service.spec import ColumnType
 
 
 class NothingToMove(LoadError):
@@ -117,7 +122,7 @@ def move(pipeline: str, source: SqliteStore, target: PostgresStore) -> Digests:
                             "name an empty load.postgres.schema"
                         )
                     return wanted
-                _copy(here, link, target.dialect)
+                _copy(here, source.path, link, target.dialect)
                 found = there.digests()
             if found != wanted:
                 differing = ", ".join(name for name in wanted if found.get(name) != wanted[name])
@@ -127,14 +132,19 @@ def move(pipeline: str, source: SqliteStore, target: PostgresStore) -> Digests:
         return claim.in_one_transaction(step)
 
 
-def _copy(here: Side, link: Link, dialect: Dialect) -> None:
+def _copy(here: Side, path: Path, link: Link, dialect: Dialect) -> None:
     pipeline = here.pipeline
     for table in here.tables():
         target = Target(pipeline, table.name, table.key, "append")
         existing = catalogued(link, dialect, table.name)
         carry_out(link, dialect, target, plan(existing, target, mapped(table.columns)))
         types = [column.type for column in table.columns]
-        copy_in(link.raw, f"{quote(table.name)} ({names(table.columns)})", types, here.rows(table))
+        try:
+            copy_in(link.raw, f"{quote(table.name)} ({names(table.columns)})", types, here.rows(table))
+        except (psycopg.DataError, ValueError, TypeError):
+            if (unfit := _unfit(table, here.rows(table))) is None:
+                raise
+            raise MoveDiffers(f"{unfit}; change it in {path} and move again. Nothing was moved") from None
         dialect.filled(link, table.name, table.key)
     runs = history.runs(here.connection, pipeline, limit=history.RUNS_KEPT, before=None, status=None)
     for run in reversed(runs):
@@ -143,6 +153,34 @@ def _copy(here: Side, link: Link, dialect: Dialect) -> None:
     for table_name, column, value in here.cursors():
         merge.keep_cursor(link, dialect, Target(pipeline, table_name, (), "append", cursor_column=column), value)
     history.add_totals(link, pipeline, history.totals(here.connection, pipeline))
+
+
+def _unfit(table: Table, rows: Iterable[Row]) -> str | None:
+    """The first value that PostgreSQL cannot hold: SQLite takes what others than us may have put there."""
+    at = [[column.name for column in table.columns].index(name) for name in table.key]
+    for number, row in enumerate(rows, 1):
+        for column, value in zip(table.columns, row, strict=True):
+            if value is not None and not _fits(value, column.type):
+                key = ", ".join(f"{name} {row[index]!r}" for name, index in zip(table.key, at, strict=True))
+                where = f"with {key}" if key else f"number {number}"
+                return f"column {column.name} of the row {where} in table {table.name} is no {column.type}"
+    return None
+
+
+def _fits(value: Any, type: ColumnType) -> bool:
+    if type in ("integer", "number", "boolean"):
+        return isinstance(value, int | float)
+    if not isinstance(value, str) or "\0" in value:
+        return False
+    with suppress(ValueError):
+        if type == "timestamp":
+            return datetime.fromisoformat(value).tzinfo is not None
+        if type == "date":
+            date.fromisoformat(value)
+        elif type == "json":
+            json.loads(value)
+        return True
+    return False
 
 
 def _digest(part: Iterable[Any]) -> Digest:

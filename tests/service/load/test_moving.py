@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.sqlite.store import SqliteStore
 from etl_service.load.store import Query, Store, Table
 from etl_service.model import Column, Run
+from etl_service.spec import ColumnType
 from sources.postgres import Server
 
 from .conftest import POST, POSTS, Loading, moment, outcome, reject
@@ -141,6 +143,40 @@ def test_a_table_of_somebody_else_is_left_alone(
         move("default/posts", source, target)
 
     assert target.runs("default/posts") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "type", "value"),
+    [
+        ("title", "text", "a\0b"),
+        ("at", "timestamp", "yesterday"),
+        ("at", "timestamp", "2026-01-01T00:00:00"),
+        ("day", "date", "31.01.2026"),
+        ("more", "json", "{"),
+    ],
+)
+@pytest.mark.parametrize("key", [("id",), ()])
+def test_a_value_that_postgresql_cannot_hold_is_named(
+    source: SqliteStore,
+    target: PostgresStore,
+    load: Loading,
+    column: str,
+    type: ColumnType,
+    value: str,
+    key: tuple[str, ...],
+) -> None:
+    # given one that another program has put into the file
+    columns = (*TIMED, Column("day", "date"), Column("more", "json"))
+    row = ("a", moment(1), "2026-01-31", "{}")
+    load((1, *row), (2, *row), columns=columns, key=key, mode="upsert" if key else "append")
+    with closing(sqlite3.connect(source.path)) as connection, connection:
+        connection.execute(f"UPDATE posts SET {column} = ? WHERE id = 2", [value])
+
+    named = f"column {column} of the row {'with id 2' if key else 'number 2'} in table posts is no {type}"
+    with pytest.raises(MoveDiffers, match=named):
+        move("default/posts", source, target)
+
+    assert target.table("posts") is None
 
 
 def test_what_reads_back_differently_is_not_kept(

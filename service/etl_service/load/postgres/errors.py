@@ -64,6 +64,7 @@ _STATES: dict[str, tuple[type[EtlError], str]] = {
     "55P03": (DatabaseBusy, "end the session that holds the table, or ask again once it has"),
     "57014": (DatabaseUnavailable, "ask for less, or ask again"),
     "0A000": (SchemaConflict, "drop the view that uses the column, run again, and make the view anew"),
+    "22": (SchemaConflict, "map the column as another type, or change the value"),
     "54": (SchemaConflict, "map fewer columns, or a shorter key: it is more than PostgreSQL can hold"),
 }
 
