@@ -138,9 +138,9 @@ class Lease:
         self._connection.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = self._database.connect()
+        connection = self._database.connect(_PATIENCE)
         # A renewal that is lost with the server is of no worth, and is not waited for.
-        connection.execute(f"SET synchronous_commit TO off; SET statement_timeout TO '{_PATIENCE}s'".encode())
+        connection.execute("SET synchronous_commit TO off")
         return connection
 
     def _take(self) -> int:
