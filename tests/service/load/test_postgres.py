@@ -490,6 +490,29 @@ class TestLease:
         assert said == "merged\n"
         assert load.rows() == [(1, "theirs")]
 
+    def test_a_holder_that_finds_the_lock_taken_when_it_comes_back_has_it_in_the_end(
+        self, postgres: Server, schema: str, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        def backend() -> Any:
+            return postgres.execute(f"SELECT backend FROM {schema}.etl_claims")
+
+        lock = f"SELECT pg_advisory_lock({lease.key(schema, 'default/posts')})".encode()
+        [(before,)] = backend()
+        with ThreadPoolExecutor() as threads, psycopg.connect(postgres.dsn(), autocommit=True) as other:
+            # given another who waits for the lock, and has it once the holder's session is gone
+            waits = threads.submit(other.execute, lock)
+            soon(lambda: waiting(postgres) == 1)
+            postgres.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+            waits.result()
+            time.sleep(3 * lease.BEAT)
+            found = backend()
+
+        assert found == [(before,)]
+        soon(lambda: backend() != [(before,)])
+        with pytest.raises(Busy):
+            load((2, "ours"))
+        assert holder.communicate("\n")[0] == "merged\n"
+
     def test_a_run_that_was_told_to_stop_leaves_no_session_that_goes_on(
         self, postgres: Server, store: PostgresStore, load: Loading
     ) -> None:
