@@ -52,7 +52,7 @@ ELSEWHERE = {
     "ETL_PIPELINE=pipelines/postgres.yaml docker compose --profile postgres up --build": "images/test_compose.py",
     "docker compose exec postgres psql --username=etl --command 'SELECT id, title FROM posts LIMIT 3'": "as does this",
     'psql "$OWNER_DSN" --command "CREATE ROLE etl LOGIN PASSWORD \'…\'"': "wants a server",
-    'etl grants pipelines/postgres.yaml --role etl | psql "$OWNER_DSN"': "cli/test_postgres.py runs what it prints",
+    'etl grants pipelines/postgres.yaml --role etl | psql -v ON_ERROR_STOP=1 "$OWNER_DSN"': "cli/test_postgres.py",
     "etl move pipelines/postgres.yaml --database etl.db": "wants a server; cli/test_postgres.py moves",
     "make kind-up": "e2e/conftest.py makes its cluster as this does",
     "make kind-down": "e2e/conftest.py removes its cluster as this does",

@@ -38,6 +38,12 @@ def rows(connection: Connection, dialect: Dialect, table: Table, query: Query) -
     return Rows(table.columns, list(_typed(table, page)), following)
 
 
+def is_prompt(table: Table, query: Query) -> bool:
+    """Whether the key leads to what is asked for; else it may take as long as reading the whole table."""
+    by_key = {None, *table.key[:1]}
+    return not query.search and query.sort in by_key and by_key.issuperset(query.filters)
+
+
 def stream(connection: Connection, dialect: Dialect, table: Table, query: Query) -> Iterator[Row]:
     """All that match, whatever the query's limit; the memory it takes is a row's.
 

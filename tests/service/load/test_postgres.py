@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,14 @@ from etl_service.load.errors import (
     TableOwned,
 )
 from etl_service.load.postgres import engine, lease
+from etl_service.load.postgres import store as postgres_store
 from etl_service.load.postgres.connection import Link, read_dsn
 from etl_service.load.postgres.copy import copy_in
 from etl_service.load.postgres.dialect import POSTGRES
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.schema import widen
 from etl_service.load.sql import quote
+from etl_service.load.store import Query
 from etl_service.model import Batch, Column, Run, Value
 from etl_service.runs import end_dead
 from etl_service.runs.world import utc_now
@@ -240,9 +243,59 @@ class TestTables:
 
         assert load.rows() == [(1, "a")]
 
+    @pytest.mark.parametrize("query", [Query(search="a"), Query(filters={"title": "a"}), Query(sort="title"), None])
+    def test_what_reads_slowly_keeps_nobody_from_the_rest(
+        self, postgres: Server, schema: str, store: PostgresStore, load: Loading, query: Query | None
+    ) -> None:
+        load((1, "a"))
+        table = store.table("posts")
+        assert table is not None
+
+        def read() -> Any:
+            return store.rows(table, query) if query else store.stats(table)
+
+        with ThreadPoolExecutor(postgres_store.READERS) as threads, psycopg.connect(postgres.dsn()) as changing:
+            # given as many as there can be, that wait
+            changing.execute(f"LOCK TABLE {schema}.posts IN ACCESS EXCLUSIVE MODE".encode())
+            answers = [threads.submit(read) for _ in range(postgres_store.READERS)]
+            soon(lambda: waiting(postgres) == len(answers))
+
+            began = time.monotonic()
+            store.check()
+            store.cancel("run-1")
+            with store.claim("default/posts"):
+                assert time.monotonic() - began < 2
+
+            changing.rollback()
+            for answer in answers:
+                answer.result()
+
+    def test_an_answer_that_takes_too_long_is_given_up_but_an_export_is_not(
+        self, postgres: Server, schema: str, load: Loading, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        load((1, "a"))
+        monkeypatch.setattr(postgres_store, "READING", 1)
+        with closing(prepared(postgres.dsn(), schema)) as store, psycopg.connect(postgres.dsn()) as changing:
+            table = store.table("posts")
+            assert table is not None
+            changing.execute(f"LOCK TABLE {schema}.posts IN ACCESS EXCLUSIVE MODE".encode())
+            with pytest.raises(DatabaseUnavailable, match="ask for less"):
+                store.rows(table, Query())
+
+            later = threading.Timer(2, changing.rollback)
+            later.start()
+            assert [row[:2] for row in store.stream(table, Query())] == [(1, "a")]
+            later.join()
+
     def test_a_backup_is_for_other_tools(self, store: PostgresStore, tmp_path: Path) -> None:
         with pytest.raises(BackupUnsupported, match="pg_dump"):
             store.backup(tmp_path / "copy")
+
+
+def waiting(postgres: Server) -> int:
+    """How many sessions wait for a lock."""
+    found = postgres.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return int(found[0][0])
 
 
 class TestEngineTables:
@@ -436,6 +489,29 @@ class TestLease:
 
         assert said == "merged\n"
         assert load.rows() == [(1, "theirs")]
+
+    def test_a_holder_that_finds_the_lock_taken_when_it_comes_back_has_it_in_the_end(
+        self, postgres: Server, schema: str, load: Loading, holder: subprocess.Popen[str]
+    ) -> None:
+        def backend() -> Any:
+            return postgres.execute(f"SELECT backend FROM {schema}.etl_claims")
+
+        lock = f"SELECT pg_advisory_lock({lease.key(schema, 'default/posts')})".encode()
+        [(before,)] = backend()
+        with ThreadPoolExecutor() as threads, psycopg.connect(postgres.dsn(), autocommit=True) as other:
+            # given another who waits for the lock, and has it once the holder's session is gone
+            waits = threads.submit(other.execute, lock)
+            soon(lambda: waiting(postgres) == 1)
+            postgres.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
+            waits.result()
+            time.sleep(3 * lease.BEAT)
+            found = backend()
+
+        assert found == [(before,)]
+        soon(lambda: backend() != [(before,)])
+        with pytest.raises(Busy):
+            load((2, "ours"))
+        assert holder.communicate("\n")[0] == "merged\n"
 
     def test_a_run_that_was_told_to_stop_leaves_no_session_that_goes_on(
         self, postgres: Server, store: PostgresStore, load: Loading

@@ -37,7 +37,7 @@ SET search_path TO {schema};
 SET TimeZone TO 'UTC';
 SET extra_float_digits TO 1;
 SET default_transaction_isolation TO 'read committed';
-SET statement_timeout TO 0;
+SET statement_timeout TO '{timeout}s';
 SET lock_timeout TO '5s';
 SET idle_in_transaction_session_timeout TO 0;
 SET client_connection_check_interval TO '2s';
@@ -60,28 +60,31 @@ class Database:
     secrets: tuple[str, ...] = field(repr=False)
     read: Callable[[], str] = field(repr=False)  #: the DSN as it is now
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self, timeout: int = 0) -> psycopg.Connection[Any]:
         """A session that commits each statement by itself.
+
+        Args:
+            timeout: how long a statement may take, in seconds; 0 is for as long as it does.
 
         Raises:
             DatabaseUnavailable and its kin: why there is none.
         """
         try:
-            return self._connect()
+            return self._connect(timeout)
         except DatabaseLoginRefused:
             # A password that has been changed reaches the secret's file by itself.
             renewed = read_dsn(self.read, self.schema)
             if renewed.dsn == self.dsn:
                 raise
             self.dsn, self.where, self.secrets = renewed.dsn, renewed.where, renewed.secrets
-            return self._connect()
+            return self._connect(timeout)
 
-    def _connect(self) -> psycopg.Connection[Any]:
+    def _connect(self, timeout: int) -> psycopg.Connection[Any]:
         with translated(self):
             # A statement that is kept prepared fails for good once a column of its answer has another type.
             connection = psycopg.connect(self.dsn, autocommit=True, prepare_threshold=None, client_encoding="UTF8")
             try:
-                connection.execute(_SESSION.format(schema=quote(self.schema)).encode())
+                connection.execute(_SESSION.format(schema=quote(self.schema), timeout=timeout).encode())
             except BaseException:
                 connection.close()
                 raise

@@ -54,6 +54,7 @@ class Lease:
         self._progress: str | None = None
         self._cancelled = ""
         self._connection = self._connect()
+        self._locked = True
         try:
             with translated(database):
                 self.fence = self._take()
@@ -138,9 +139,9 @@ class Lease:
         self._connection.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        connection = self._database.connect()
+        connection = self._database.connect(_PATIENCE)
         # A renewal that is lost with the server is of no worth, and is not waited for.
-        connection.execute(f"SET synchronous_commit TO off; SET statement_timeout TO '{_PATIENCE}s'".encode())
+        connection.execute("SET synchronous_commit TO off")
         return connection
 
     def _take(self) -> int:
@@ -192,7 +193,9 @@ class Lease:
         while not self._released.wait(BEAT) and not self.lost:
             try:
                 if self._connection.closed:
-                    self._return()
+                    self._connection, self._locked = self._connect(), False
+                if not self._locked:
+                    self._lock_again()
                 self._renew()
             except psycopg.errors.QueryCanceled:  # the run's own commit takes its time
                 continue
@@ -216,11 +219,11 @@ class Lease:
         else:
             self._cancelled = found[0] or ""
 
-    def _return(self) -> None:
-        """Come back with a new session; the old one may still have the lock, until the server notices."""
-        self._connection = self._connect()
+    def _lock_again(self) -> None:
+        """With a new session: the old one has it until the server notices, and whoever looks in has it for a moment."""
         link = Link(self._connection)
-        if link.execute("SELECT pg_try_advisory_lock(?)", [self._key]).fetchone()[0]:
+        self._locked = link.execute("SELECT pg_try_advisory_lock(?)", [self._key]).fetchone()[0]
+        if self._locked:
             link.execute(
                 "UPDATE etl_claims SET backend = pg_backend_pid() WHERE pipeline = ? AND fence = ?",
                 [self.pipeline, self.fence],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -19,12 +20,14 @@ from etl_service.load.postgres.errors import is_passing, translated
 from etl_service.load.postgres.staging import PostgresStaging
 from etl_service.load.sql import Connection
 from etl_service.load.sqlstore import SqlStore
-from etl_service.load.store import Query, Row, Rows, Table, Target
+from etl_service.load.store import Query, Row, Rows, Table, TableStats, Target
 from etl_service.model import Run
 
-#: Connections of a process for reading, and for what is read slowly: exports and previews.
+#: Connections of a process for what is read at once, and for what may read a whole table: searches, exports, previews.
 READERS = 4
 SLOW_READERS = 4
+#: How long an answer may take, in seconds; an export or a preview takes as long as it does.
+READING = 30
 #: How long the first connection is tried for where the server is only just coming up, or is full, in seconds.
 _PATIENCE = 5.0
 _PAUSE = 0.5
@@ -37,8 +40,9 @@ class PostgresStore(SqlStore):
     def __init__(self, dsn: Callable[[], str], schema: str = "public") -> None:
         """``dsn`` reads the connection string; DatabaseUnavailable is raised where it is none. Connects later."""
         self.database = read_dsn(dsn, schema)
-        self._readers = Pool(self.database.connect, READERS)
-        self._slow_readers = Pool(self.database.connect, SLOW_READERS)
+        connect = partial(self.database.connect, READING)
+        self._readers = Pool(connect, READERS)
+        self._slow_readers = Pool(connect, SLOW_READERS)
 
     def prepare(self) -> None:
         until = time.monotonic() + _PATIENCE
@@ -69,6 +73,7 @@ class PostgresStore(SqlStore):
     def preview(self, target: Target) -> Iterator[PostgresStaging]:
         with translated(self.database), self._slow_readers.connection() as connection:
             try:
+                connection.execute("SET statement_timeout TO 0")
                 yield PostgresStaging(
                     "etl_preview", target, run_id="", loaded_at="", link=lambda: Link(connection), kind="TEMPORARY"
                 )
@@ -76,8 +81,13 @@ class PostgresStore(SqlStore):
                 connection.close()  # and what is temporary is gone
 
     def rows(self, table: Table, query: Query) -> Rows:
-        with translated(self.database), self._readers.connection() as connection, _answerable(query):
+        pool = self._readers if reading.is_prompt(table, query) else self._slow_readers
+        with translated(self.database), pool.connection() as connection, _answerable(query):
             return reading.rows(Asking(connection), self.dialect, table, query)
+
+    def stats(self, table: Table) -> TableStats:
+        with translated(self.database), self._slow_readers.connection() as connection:
+            return reading.stats(Link(connection), self.dialect, table)
 
     def stream(self, table: Table, query: Query) -> Generator[Row, None, None]:
         # In a transaction of its own: the view stays as it was when the first row was read, however
@@ -89,6 +99,7 @@ class PostgresStore(SqlStore):
             connection.transaction(),
             connection.cursor(name="rows") as cursor,
         ):
+            connection.execute("SET LOCAL statement_timeout TO 0")
             yield from reading.stream(Streaming(cursor), self.dialect, table, query)
 
     def backup(self, to: Path) -> None:
