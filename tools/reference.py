@@ -116,12 +116,13 @@ def _resolved(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[
 
 def command_line() -> str:
     """Every command of `etl`, as its --help says it."""
-    context = click.Context(etl, info_name="etl", max_content_width=100, terminal_width=100)
+    width: dict[str, Any] = {"max_content_width": 100, "terminal_width": 100}
+    context = click.Context(etl, info_name="etl", **etl.context_settings, **width)
     parts = ["# The command line\n", f"```text\n{etl.get_help(context)}\n```\n"]
     for name in etl.list_commands(context):
         command = etl.get_command(context, name)
         assert command is not None
-        within = click.Context(command, info_name=name, parent=context, max_content_width=100, terminal_width=100)
+        within = click.Context(command, info_name=name, parent=context, **width)
         parts.append(f"## `etl {name}`\n\n```text\n{command.get_help(within)}\n```\n")
     return "\n".join(parts)
 
