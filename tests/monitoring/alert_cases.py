@@ -53,6 +53,12 @@ class Case:
     is_of_a_pipeline: bool = True
 
 
+NOBODY_AT_WORK = (
+    "No operator of EtlPipeline is at work",
+    "For 5 minutes no operator has watched pipelines: services and schedules go on, and changes, requested runs and "
+    "results are not taken up.",
+)
+
 CASES = [
     Case("all is well", {}),
     Case(
@@ -206,11 +212,7 @@ CASES = [
         {'etl_operator_watching{pod="etl-operator-1"}': "1x40 stale"},
         "EtlOperatorDown",
         "critical",
-        (
-            "No operator of EtlPipeline is at work",
-            "For 5 minutes no operator has watched pipelines: services and schedules go on, and changes, requested "
-            "runs and results are not taken up.",
-        ),
+        NOBODY_AT_WORK,
         is_of_a_pipeline=False,
     ),
     Case(
@@ -218,11 +220,7 @@ CASES = [
         {'etl_operator_watching{pod="etl-operator-1"}': "1x40 0x20"},
         "EtlOperatorDown",
         "critical",
-        (
-            "No operator of EtlPipeline is at work",
-            "For 5 minutes no operator has watched pipelines: services and schedules go on, and changes, requested "
-            "runs and results are not taken up.",
-        ),
+        NOBODY_AT_WORK,
         is_of_a_pipeline=False,
     ),
     Case("a second operator waits", {'etl_operator_watching{pod="etl-operator-2"}': 0}),

@@ -23,6 +23,7 @@ import pytest
 import checkout
 from etl_service.spec import load_pipeline
 from sources.jsonplaceholder import free_port
+from tools.reference import anchor
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "bench/README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -147,11 +148,6 @@ def test_a_link_within_the_project_leads_somewhere(document):
 
         assert there.exists(), target
         assert not heading or heading in {anchor(line) for line in HEADING.findall(there.read_text())}, target
-
-
-def anchor(heading):
-    """By which GitHub knows a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 @pytest.fixture(scope="module")
