@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from etl_service.errors import LoadError
+from etl_service.load import history
 from etl_service.load.catalogue import carry_out, catalogued
 from etl_service.load.errors import EmptyReplace, SchemaConflict
 from etl_service.load.schema import ENGINE_COLUMNS, Plan, plan
 from etl_service.load.sql import Connection, Dialect, names, quote
 from etl_service.load.store import Loaded, Table, Target
-from etl_service.model import Column, Counts, Value
+from etl_service.model import Column, Counts, Run, Value
 from etl_service.spec import ColumnType
 
 
@@ -32,6 +33,7 @@ class Staged(Protocol):
     skipped: int
     name: str  #: in SQL, of the staged rows
     table: str  #: in SQL, of the table that they are for
+    rejects: str  #: in SQL, where the staged rejects are, and their order
 
     @property
     def alike(self) -> bool:
@@ -69,6 +71,20 @@ def compare(staged: Staged) -> Loaded:
     schema = plan(_existing(staged), staged.target, staged.columns)
     staged.settle()
     return Loaded(_counts(staged, _difference(staged, schema)), schema.changes)
+
+
+def merge_and_record(staged: Staged, finish: Callable[[Loaded], Run], replayed: Sequence[int]) -> Run:
+    """Merge what is staged, and write the record that ``finish`` makes of it, inside a transaction of the caller's.
+
+    Args:
+        replayed: rejects that this run took up, and that now go.
+    """
+    loaded = merge(staged)
+    history.drop_rejects(staged.connection, replayed)
+    run = finish(loaded)
+    history.keep_rejects(staged.connection, run, staged.rejects)
+    history.end_run(staged.connection, run)
+    return run
 
 
 def merge(staged: Staged) -> Loaded:

@@ -80,11 +80,7 @@ class PostgresClaim:
 
         def step(link: Link) -> Run:
             with _stoppable(link.raw, interrupt):
-                loaded = merge.merge(staging)
-                history.drop_rejects(link, replayed)
-                run = finish(loaded)
-                history.keep_rejects(link, run, staging.rejects)
-                history.end_run(link, run)
+                run = merge.merge_and_record(staging, finish, replayed)
                 self._lease.end(link)
             return run
 

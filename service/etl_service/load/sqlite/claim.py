@@ -76,11 +76,7 @@ class SqliteClaim:
         self._connection.set_progress_handler(interrupt, _INSTRUCTIONS_BETWEEN_LOOKS)
         try:
             with self._transaction(interrupt):
-                loaded = merge.merge(self._staging)
-                history.drop_rejects(self._connection, replayed)
-                run = finish(loaded)
-                history.keep_rejects(self._connection, run, self._staging.rejects)
-                history.end_run(self._connection, run)
+                run = merge.merge_and_record(self._staging, finish, replayed)
                 # Committing is one instruction that cannot be taken back: nothing stops it half-way.
                 self._connection.set_progress_handler(None, 0)
             self._lock.name("")  # it has ended: from here on, nobody is to be told that it is under way
