@@ -110,6 +110,22 @@ class Seconds(BaseModel):
     load: float = 0.0
 
 
+class Partition(BaseModel):
+    """How far one part of a run that is divided among workers is."""
+
+    index: int = Field(description="From 0, as the index of its pod.")
+    name: str = Field(description="What sets it apart, such as `category=books`.")
+    status: Literal["pending", "running", "succeeded", "failed", "interrupted"] = Field(
+        default="pending", description="Of its last attempt; one that failed is tried again while the run is running."
+    )
+    attempt: int = Field(default=0, description="How often it was begun.")
+    fetched: int = Field(default=0, description="Records, in this attempt.")
+    pages: int = 0
+    total: int | None = Field(default=None, description="The records that the source said are in it.")
+    reason: str | None = Field(default=None, description="Why its last attempt that ended without success did.")
+    message: str | None = None
+
+
 class Run(BaseModel):
     """A run record: the same in REST, on the command line and in ``etl_runs``."""
 
@@ -134,7 +150,9 @@ class Run(BaseModel):
     schema_changes: list[str] = Field(default_factory=list)
     spec_hash: str = ""
     total: int | None = Field(default=None, description="The number of records that the source said it has.")
-    partitions: None = None
+    partitions: list[Partition] | None = Field(
+        default=None, description="Of a run that is divided among workers, each by its index; else null."
+    )
 
     @property
     def full_name(self) -> str:

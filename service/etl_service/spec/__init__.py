@@ -15,6 +15,7 @@ from etl_service.spec.pagination import (
     PagePagination,
     Pagination,
 )
+from etl_service.spec.partitions import Partitions, Share, shares
 from etl_service.spec.pipeline import EtlPipeline, Metadata, PipelineSpec, RunSpec, public_document
 from etl_service.spec.problems import Problem, SpecInvalid
 from etl_service.spec.schedule import Schedule, next_times
@@ -51,6 +52,7 @@ __all__ = [
     "OnError",
     "PagePagination",
     "Pagination",
+    "Partitions",
     "PipelineSpec",
     "Pod",
     "Postgres",
@@ -62,6 +64,7 @@ __all__ = [
     "SecretKeyRef",
     "SecretMissing",
     "Service",
+    "Share",
     "SourcesInvalid",
     "SpecInvalid",
     "Sqlite",
@@ -77,5 +80,6 @@ __all__ = [
     "parse_pipeline",
     "public_document",
     "read_secret",
+    "shares",
     "validate_pipeline",
 ]

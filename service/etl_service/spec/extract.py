@@ -12,6 +12,7 @@ from etl_service.spec.auth import Auth
 from etl_service.spec.base import Model
 from etl_service.spec.names import ColumnName
 from etl_service.spec.pagination import Pagination
+from etl_service.spec.partitions import Partitions
 from etl_service.spec.request import Headers, ParamName, Params
 from etl_service.spec.rules import EXTRACT_RULES
 from etl_service.spec.text import Bytes, Pointer, duration
@@ -37,13 +38,16 @@ class Limits(Model):
     """What a run may ask of the source, and of the engine."""
 
     requests_per_second: float | None = Field(
-        default=None, gt=0, le=10_000, description="Requests to begin in a second. Default: as many as the rest allows."
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Requests to begin in a second, over all partitions. Default: as many as the rest allows.",
     )
     concurrency: int = Field(
         default=4,
         ge=1,
         le=64,
-        description="Requests under way at a time, where the number of all records is known. Default: 4.",
+        description="Requests under way at a time, of each worker, where the number of records is known. Default: 4.",
     )
     timeout: Timeout = Field(
         default=timedelta(seconds=30),
@@ -57,10 +61,15 @@ class Limits(Model):
         "with growing pauses, or such as Retry-After asks for. Default: 5.",
     )
     max_pages: int = Field(
-        default=10_000, ge=1, le=10_000_000, description="More pages than that fail the run. Default: 10000."
+        default=10_000,
+        ge=1,
+        le=10_000_000,
+        description="More pages than that fail the run, or each partition of it. Default: 10000.",
     )
     max_bytes: Bytes = Field(
-        default=2**30, description="More bytes than that, over all pages and decompressed, fail the run. Default: 1Gi."
+        default=2**30,
+        description="More bytes than that, over all pages and decompressed, fail the run, or each partition of it. "
+        "Default: 1Gi.",
     )
 
 
@@ -86,6 +95,9 @@ class Extract(Model):
     )
     incremental: Incremental | None = Field(
         default=None, description="Fetch only what is new. Default: every run fetches all."
+    )
+    partitions: Partitions | None = Field(
+        default=None, description="Divide a run among workers; needs `load.postgres`. Default: one worker reads all."
     )
     limits: Limits = Field(default=Limits(), description="Limits; each has a default.")
 

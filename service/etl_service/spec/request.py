@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Annotated, Any
@@ -62,8 +63,14 @@ HeaderValue = Annotated[
     ),
 ]
 
+Scalar = Annotated[str | int | float | bool, _Scalar()]
 Params = Annotated[
-    dict[Annotated[str, replace(_PARAM, look=_look_at_param)], Annotated[str | int | float | bool, _Scalar()]],
+    dict[Annotated[str, replace(_PARAM, look=_look_at_param)], Scalar],
     Field(max_length=64),
 ]
 Headers = Annotated[dict[Annotated[str, replace(_HEADER, look=_look_at_header)], HeaderValue], Field(max_length=64)]
+
+
+def as_text(value: str | float) -> str:
+    """As JSON writes it; text as it is."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from etl_service.spec.extract import Extract
     from etl_service.spec.load import Load
     from etl_service.spec.pagination import OffsetPagination, PagePagination, Pagination
+    from etl_service.spec.partitions import Partitions
     from etl_service.spec.pipeline import PipelineSpec
     from etl_service.spec.secret import Secret
     from etl_service.spec.transform import ColumnSpec, Transform
@@ -53,6 +54,108 @@ PAGE_RULES: tuple[Rule[PagePagination], ...] = (
 
 OFFSET_RULES: tuple[Rule[OffsetPagination], ...] = (not_both("total_path", "total_header"),)
 
+
+def _other_than_one(partitions: Partitions) -> str | None:
+    given = sum(way is not None for way in (partitions.count, partitions.values, partitions.from_))
+    return None if given == 1 else "several" if given else "none"
+
+
+def _of_ranges(partitions: Partitions) -> Iterable[str]:
+    """What is set that only ranges have."""
+    return (
+        name
+        for name, value in (
+            ("to", partitions.to),
+            ("step", partitions.step),
+            ("toParam", partitions.to_param),
+            ("inclusive", partitions.inclusive),
+        )
+        if value
+    )
+
+
+def _missing_of_ranges(partitions: Partitions) -> Iterable[str]:
+    given = (("to", partitions.to), ("step", partitions.step))
+    return (name for name, value in given if value is None and partitions.from_ is not None)
+
+
+def _wrong_end(partitions: Partitions) -> str | None:
+    from etl_service.spec.partitions import kind_of
+
+    if partitions.from_ is None or partitions.to is None:
+        return None
+    first, last = kind_of(partitions.from_), kind_of(partitions.to)
+    if first is not last:
+        return f"is {last.name}, and from is {first.name}"
+    return None if first.read(partitions.from_) < last.read(partitions.to) else "does not come after from"
+
+
+def _wrong_step(partitions: Partitions) -> str | None:
+    from etl_service.spec.partitions import MOST, kind_of
+
+    if partitions.from_ is None or partitions.to is None or partitions.step is None or _wrong_end(partitions):
+        return None
+    kind = kind_of(partitions.from_)
+    length = kind.length(partitions.step)
+    if length is None:
+        return f"is no length for {kind.name}"
+    count = -(-(kind.read(partitions.to) - kind.read(partitions.from_)) // length)
+    return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
+
+
+PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
+    Rule(
+        path="",
+        message="sets {} of count, values and from",
+        remedy="set one of them",
+        breach=_other_than_one,
+        cel="[has(self.count), has(self.values), has(self.from)].filter(one, one).size() == 1",
+        in_general="none or several",
+    ),
+    Rule(
+        path="param",
+        message="is missing: each partition has a value of it, or a range",
+        remedy="name the query parameter, such as category or since",
+        breach=lambda partitions: partitions.param is None and (partitions.values or partitions.from_),
+        cel="has(self.param) || !has(self.values) && !has(self.from)",
+    ),
+    Rule(
+        path="",
+        message="sets {}, which belongs to ranges, and no from",
+        remedy="set from, to and step, or leave it out",
+        breach=lambda partitions: _first(_of_ranges(partitions)) if partitions.from_ is None else None,
+        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && !has(self.inclusive)",
+        in_general="a field",
+    ),
+    Rule(
+        path="param",
+        message="is set, and count divides the pages, whatever they are asked for",
+        remedy="leave one of them out",
+        breach=lambda partitions: partitions.param is not None and partitions.count is not None,
+        cel="!has(self.param) || !has(self.count)",
+    ),
+    Rule(
+        path="from",
+        message="is set without {}",
+        remedy="add it: a range has a beginning, an end and a step",
+        breach=lambda partitions: _first(_missing_of_ranges(partitions)),
+        cel="!has(self.from) || has(self.to) && has(self.step)",
+        in_general="to or step",
+    ),
+    Rule(
+        path="to",
+        message="{}",
+        remedy="write from and to alike, as numbers, dates or times, the later one last",
+        breach=_wrong_end,
+    ),
+    Rule(
+        path="step",
+        message="{}",
+        remedy="write it like 1000 for numbers, 7d for dates and 6h for times, for at most 500 ranges",
+        breach=_wrong_step,
+    ),
+)
+
 EXTRACT_RULES: tuple[Rule[Extract], ...] = (
     Rule(
         path="body",
@@ -66,14 +169,24 @@ EXTRACT_RULES: tuple[Rule[Extract], ...] = (
         remedy="use a URL that begins with https:, or leave the field out",
         breach=lambda extract: _first(_of_the_web(extract)) if not _is_web(extract) else None,
         cel="self.url.matches('^https?:') || !has(self.headers) && !has(self.auth) && !has(self.pagination) && "
-        "!has(self.incremental) && !(has(self.method) && self.method == 'POST')",
+        "!has(self.incremental) && !has(self.partitions) && !(has(self.method) && self.method == 'POST')",
         in_general="what is set beside it",
     ),
     Rule(
         path="params",
-        message="the parameter {} is set twice: by two of url, params, auth, pagination and incremental",
+        message="the parameter {} is set twice: by two of url, params, auth, pagination, incremental and partitions",
         remedy="leave it to one of them",
         breach=lambda extract: _twice(_parameters(extract)),
+    ),
+    Rule(
+        path="partitions.count",
+        message="is set, and the pagination does not tell where the pages end before they are read",
+        remedy="set pagination.page or pagination.offset, with totalPath or totalHeader, or divide by values or ranges",
+        breach=lambda extract: extract.partitions and extract.partitions.count and not _tells_total(extract),
+        cel="!has(self.partitions) || !has(self.partitions.count) || has(self.pagination) && "
+        "(has(self.pagination.page) && (has(self.pagination.page.totalPath) || has(self.pagination.page.totalHeader)) "
+        "|| has(self.pagination.offset) && (has(self.pagination.offset.totalPath) || "
+        "has(self.pagination.offset.totalHeader)))",
     ),
 )
 
@@ -184,6 +297,13 @@ PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
         cel="has(self.load.postgres) || !has(self.service) || !has(self.service.replicas) || self.service.replicas < 2",
         in_general="more than 1",
     ),
+    Rule(
+        path="extract.partitions",
+        message="is set, and SQLite takes the rows of one process only",
+        remedy="set load.postgres, or leave partitions out",
+        breach=lambda spec: spec.extract.partitions is not None and not spec.load.postgres,
+        cel="has(self.load.postgres) || !has(self.extract.partitions)",
+    ),
 )
 
 
@@ -193,7 +313,7 @@ def _is_web(extract: Extract) -> bool:
 
 def _of_the_web(extract: Extract) -> Iterable[str]:
     """The fields that are set, and that only a request over HTTP can have."""
-    fields = ("params", "headers", "auth", "pagination", "incremental")
+    fields = ("params", "headers", "auth", "pagination", "incremental", "partitions")
     yield from (name for name in fields if getattr(extract, name))
     yield from ("method POST",) if extract.method == "POST" else ()
 
@@ -208,11 +328,18 @@ def _parameters(extract: Extract) -> Iterable[str]:
         yield extract.auth.api_key.name
     if extract.incremental:
         yield extract.incremental.param
+    if extract.partitions:
+        yield from filter(None, (extract.partitions.param, extract.partitions.to_param))
     if extract.pagination:
         page, offset, cursor = extract.pagination.page, extract.pagination.offset, extract.pagination.cursor
         yield from filter(None, (page.param, page.size_param) if page else ())
         yield from (offset.param, offset.limit_param) if offset else ()
         yield from (cursor.param,) if cursor else ()
+
+
+def _tells_total(extract: Extract) -> bool:
+    way = extract.pagination and (extract.pagination.page or extract.pagination.offset)
+    return bool(way and (way.total_path is not None or way.total_header))
 
 
 def _cursor(spec: PipelineSpec) -> tuple[str, ...]:

@@ -1,0 +1,185 @@
+"""How a run is divided among workers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from etl_service.spec.base import Model, wrong
+from etl_service.spec.request import ParamName, Scalar, as_text
+from etl_service.spec.rules import PARTITIONS_RULES
+from etl_service.spec.text import Items, Written
+
+if TYPE_CHECKING:
+    from etl_service.spec.extract import Extract
+
+#: A run has no more partitions: its record tells of each.
+MOST = 500
+
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = f"{_DATE}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}Z"
+
+
+def _look_at_bound(text: str) -> None:
+    if re.fullmatch(f"{_DATE}|{_TIME}", text):
+        try:
+            datetime.fromisoformat(text)
+        except ValueError:
+            raise wrong("is no day of the calendar, or no time of a day", _A_BOUND) from None
+
+
+_A_BOUND = "write a whole number, a date like 2024-01-31, or a time like 2024-01-31T12:00:00Z"
+
+Bound = Annotated[
+    str,
+    Written(
+        "a number, a date or a time",
+        _A_BOUND,
+        f"-?[0-9]{{1,15}}|{_DATE}|{_TIME}",
+        20,
+        1,
+        str,
+        read=str,
+        write=str,
+        look=_look_at_bound,
+        or_integer=True,
+    ),
+]
+Step = Annotated[
+    str,
+    Written(
+        "a step",
+        "write a number for numbers, days like 7d for dates, and days, hours, minutes or seconds like 6h for times",
+        "[1-9][0-9]{0,14}|[1-9][0-9]{0,4}[dhms]",
+        16,
+        1,
+        str,
+        read=str,
+        write=str,
+        or_integer=True,
+    ),
+]
+
+
+class Partitions(Model):
+    """Divide a run among workers: by pages (count), by values of a parameter, or by ranges of one.
+
+    On a cluster each partition is a pod of one Indexed Job, elsewhere a process. All of them load together, or
+    nothing does.
+    """
+
+    count: int | None = Field(
+        default=None,
+        ge=2,
+        le=MOST,
+        description="Divide the pages into so many partitions; by page or offset, with the number of all records.",
+    )
+    param: ParamName | None = Field(
+        default=None, description="Query parameter for a partition's value, or for where its range begins."
+    )
+    values: Annotated[Items[Scalar], Field(min_length=1, max_length=MOST)] | None = Field(
+        default=None, description="A partition for each value of the parameter."
+    )
+    from_: Bound | None = Field(
+        default=None, description="Where the first range begins: a whole number, a date, or a time in UTC."
+    )
+    to: Bound | None = Field(default=None, description="Where the last range ends; it is not part of it.")
+    step: Step | None = Field(
+        default=None, description="Length of a range: a number, or a time such as 7d. At most 500 ranges."
+    )
+    to_param: ParamName | None = Field(
+        default=None, description="Query parameter for where a range ends. Default: it is not sent."
+    )
+    inclusive: bool = Field(
+        default=False,
+        description="Whether the source counts the end as part of a range, which is then sent one number, day or "
+        "second earlier. Default: false.",
+    )
+    parallelism: int = Field(default=4, ge=1, le=100, description="Workers at a time, at most. Default: 4.")
+
+    rules = PARTITIONS_RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker reads."""
+
+    index: int  #: from 0
+    name: str  #: for people: what sets it apart
+    params: dict[str, str] = field(default_factory=dict)  #: that its requests have, beside others
+    stride: int = 1  #: it reads a page and leaves out the next ``stride - 1``; its first page is the one of its index
+
+
+def shares(extract: Extract) -> tuple[Share, ...]:
+    """The partitions of a run, by their index; none where it is not divided."""
+    wanted = extract.partitions
+    if wanted is None:
+        return ()
+    if wanted.count is not None:
+        every = f" and every {wanted.count}th after it"
+        return tuple(Share(index, f"page {index + 1}{every}", stride=wanted.count) for index in range(wanted.count))
+    assert wanted.param is not None
+    if wanted.values is not None:
+        asked = [{wanted.param: as_text(value)} for value in wanted.values]
+    else:
+        ends = (wanted.to_param,) if wanted.to_param else ()
+        asked = [dict(zip((wanted.param, *ends), between, strict=False)) for between in ranges(wanted)]
+    return tuple(
+        Share(index, ", ".join(f"{name}={value}" for name, value in params.items()), params)
+        for index, params in enumerate(asked)
+    )
+
+
+def ranges(wanted: Partitions) -> Iterator[tuple[str, str]]:
+    """The ranges of a document that keeps the rules: each with its beginning and the end to send."""
+    assert wanted.from_ is not None and wanted.to is not None and wanted.step is not None
+    kind = kind_of(wanted.from_)
+    first, end = kind.read(wanted.from_), kind.read(wanted.to)
+    step = kind.length(wanted.step)
+    assert step is not None
+    while first < end:
+        following = min(first + step, end)
+        yield kind.write(first), kind.write(following - wanted.inclusive)
+        first = following
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Numbers, dates or times: each is a whole number on its own scale."""
+
+    name: str
+    read: Callable[[str], int]
+    write: Callable[[int], str]
+    units: Mapping[str, int]  #: the length of a step's unit
+
+    def length(self, step: str) -> int | None:
+        """Of a step; None where it measures something else."""
+        digits = step.rstrip("dhms")
+        unit = self.units.get(step[len(digits) :])
+        return None if unit is None else int(digits) * unit
+
+
+_NUMBERS = Kind("a number", int, str, {"": 1})
+_DATES = Kind(
+    "a date",
+    lambda text: date.fromisoformat(text).toordinal(),
+    lambda number: date.fromordinal(number).isoformat(),
+    {"d": 1},
+)
+_TIMES = Kind(
+    "a time",
+    lambda text: int(datetime.fromisoformat(text).timestamp()),
+    lambda number: f"{datetime.fromtimestamp(number, UTC).isoformat()[:19]}Z",
+    {"d": 86_400, "h": 3600, "m": 60, "s": 1},
+)
+
+
+def kind_of(bound: str) -> Kind:
+    if "T" in bound:
+        return _TIMES
+    return _DATES if bound.count("-") == 2 else _NUMBERS
