@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from etl_service import jsontext
 from etl_service.load.store import Staging, Store
 from etl_service.model import Batch, Chunk, Column, Counts, Reject, Value, timestamp
-from etl_service.runs.run import target_of, transformer_of
+from etl_service.runs.beginning import target_of, transformer_of
 from etl_service.runs.world import World
 from etl_service.spec import EtlPipeline
 from etl_service.transform import Transformer
