@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from etl_service.extract import Gate, Resolve, Source, open_source, system_resolve
 from etl_service.model import Value
@@ -63,8 +63,12 @@ class World:
         """
         return read_secret(secret, field, environ=self.environ, folder=self.secrets, base=self.base)
 
-    def open(self, extract: Extract, cursor: Value) -> AbstractAsyncContextManager[Source]:
+    def open(
+        self, extract: Extract, cursor: Value, share: Any = None, turns: Any = None
+    ) -> AbstractAsyncContextManager[Source]:
         """The document's source, read from where ``cursor`` says; the same for a run and for its preview."""
+        if share:
+            extract = extract.model_copy(update={"params": {**extract.params, **share.params}, "partitions": None})
         return open_source(
             extract,
             cursor=cursor,

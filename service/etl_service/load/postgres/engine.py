@@ -97,6 +97,7 @@ MIGRATIONS: Sequence[Migration] = (
         ) WITH (fillfactor = 20)""",
     ),
     (
+        "ALTER TABLE etl_runs ADD COLUMN partitions text",
         # Runs that are divided among workers: nobody may take over before `until`, though no worker is there just now.
         "ALTER TABLE etl_claims ADD COLUMN until timestamptz, ADD COLUMN turn timestamptz",
         f"""CREATE TABLE etl_partitions (
