@@ -166,7 +166,7 @@ def kill_processes(kills: int, document: Path, place: PostgresPlace, source: Mem
     chance = random.Random(20261127)
     began = time.monotonic()
     finish(start(document, place))
-    usual = time.monotonic() - began
+    usual, after = time.monotonic() - began, rows(place)
     for number in range(2, kills + 2):
         before = rows(place)
         source.records = version(number)

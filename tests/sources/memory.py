@@ -24,6 +24,7 @@ class MemorySource:
     page_size: int = 1000
     requests: list[str] = field(default_factory=list)
     failing: Counter[str] = field(default_factory=Counter)  #: how often what asks for a group fails yet
+    untold: int = 0  #: how many records more than there are the source says it has
     port: int = 0
     _held_after: int = 0
     _open: threading.Event = field(default_factory=threading.Event)
@@ -62,7 +63,7 @@ class MemorySource:
             return 500, b"", {}
         records = [record for record in self.records if group is None or record["group"] == group]
         start = (page - 1) * self.page_size
-        headers = {"X-Total-Count": str(len(records))}
+        headers = {"X-Total-Count": str(len(records) + self.untold)}
         if start + self.page_size < len(records):
             headers["Link"] = f'<{self.url}?{urlencode({**query, "page": page + 1})}>; rel="next"'
         return 200, json.dumps(records[start : start + self.page_size]).encode(), headers

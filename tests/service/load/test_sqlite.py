@@ -230,7 +230,7 @@ class TestEngineTables:
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(
                 "INSERT INTO etl_runs VALUES (1, 'run-1', 'default/posts', 'cli', NULL, 1, 'succeeded', NULL, NULL, "
-                "'2026-01-01T00:00:00.000000Z', NULL, 'done', 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, '{}', 0, 0, 0, '[]', '', NULL)"
+                "'2026-01-01T00:00:00Z', NULL, 'done', 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, '{}', 0, 0, 0, '[]', '', NULL)"
             )
 
         store = prepared(path)

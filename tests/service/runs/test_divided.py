@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ from documents import pipeline
 from etl_service.load.errors import Busy, LeaseLost
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Part, Query
-from etl_service.model import Partition, Run
-from etl_service.runs import Lost, Stop, World, begin_or_join, complete, end_dead, run, work
+from etl_service.model import Run
+from etl_service.runs import Lost, Stop, World, begin_or_join, complete, end_dead, preview, run, work
 from etl_service.spec import EtlPipeline
 from sources.memory import MemorySource, serving
 from sources.postgres import Server
@@ -168,6 +168,30 @@ class TestOutcomes:
         ended = divided.run()
 
         assert (ended.counts.deleted, ended.counts.unchanged) == (21, 9)
+
+    def test_a_preview_reads_one_partition_after_the_other(self, divided: Divided) -> None:
+        shown = [
+            asyncio.run(preview(divided.document, divided.store(), world=World(), n=15, full=full))
+            for full in (False, True)
+        ]
+
+        assert [(len(one.before), one.would.fetched) for one in shown] == [(15, 15), (15, 30)]
+
+    def test_pages_are_divided_where_the_source_tells_how_many_there_are(self, divided: Divided) -> None:
+        divided.extract = {"partitions": {"count": 4}, "pagination": {"page": {"totalHeader": "X-Total-Count"}}}
+
+        ended = divided.run()
+
+        assert (ended.status, ended.counts.inserted, ended.total) == ("succeeded", 30, 30)
+        assert [part.pages for part in ended.partitions or ()] == [2, 2, 2, 2]
+
+    def test_pages_that_are_fewer_than_the_source_said_are_an_error(self, divided: Divided) -> None:
+        divided.source.untold = 3
+        divided.extract = {"partitions": {"count": 4}, "pagination": {"page": {"totalHeader": "X-Total-Count"}}}
+
+        ended = divided.run()
+
+        assert (ended.status, ended.reason, divided.ids()) == ("failed", "SourceIncomplete", [])
 
     def test_rejects_of_all_are_kept(self, divided: Divided) -> None:
         divided.source.records = [*posts(), *({"id": None, "title": "none", "group": group} for group in GROUPS)]
@@ -436,7 +460,6 @@ def taking(divided: Divided, job: Job, index: int) -> Iterator[Part]:
 def staged(part: Part) -> Run:
     """Has it stage the records of the last group."""
     from etl_service.model import Batch, Column, Counts
-    from etl_service.runs.beginning import target_of
 
     rows = [(record["id"], record["title"]) for record in posts() if record["group"] == "c"]
     run = part.whole()
