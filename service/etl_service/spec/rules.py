@@ -125,7 +125,8 @@ PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
         message="sets {}, which belongs to ranges, and no from",
         remedy="set from, to and step, or leave it out",
         breach=lambda partitions: _first(_of_ranges(partitions)) if partitions.from_ is None else None,
-        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && !has(self.inclusive)",
+        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && "
+        "!(has(self.inclusive) && self.inclusive)",
         in_general="a field",
     ),
     Rule(
