@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from etl_operator.kinds import REQUEST_ANNOTATION, TRIGGER_LABEL, Manifest
@@ -71,17 +72,21 @@ def _job(given: Given, trigger: str, request: Manifest) -> Manifest:
         "volumeMounts": mounts,
     }
     attempts: Manifest = {"backoffLimit": wanted.backoff_limit}
-    more: Manifest = {}
+    hopeless = [_WRONG]
+    placed: Manifest = {}
     if given.is_divided:
-        attempts = _a_pod_for_each_partition(given)
-        container["args"] += ["--partition", "$(JOB_COMPLETION_INDEX)", "--failures", "$(FAILURES)"]
+        attempts, hopeless = _a_pod_for_each_partition(given), [_WRONG, _NOT_BEGUN]
+        container["args"] = [
+            *("work", *container["args"][1:]),
+            *("--partition", "$(JOB_COMPLETION_INDEX)", "--failures", "$(FAILURES)"),
+        ]
         variables.append({"name": "FAILURES", "valueFrom": _FAILURES})
-        more = {"topologySpreadConstraints": [_apart(given)]}
+        placed = {"topologySpreadConstraints": [_apart(given)]}
     return {
         **attempts,
         "activeDeadlineSeconds": int(wanted.deadline.total_seconds()) + _GRACE,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": _RULES},
+        "podFailurePolicy": {"rules": _rules(hopeless)},
         "template": given.pod(
             "run",
             container,
@@ -90,7 +95,7 @@ def _job(given: Given, trigger: str, request: Manifest) -> Manifest:
             affinity=_where(given),
             restartPolicy="Never",
             terminationGracePeriodSeconds=30,
-            **more,
+            **placed,
         ),
     }
 
@@ -127,9 +132,14 @@ def _where(given: Given) -> dict[str, Any] | None:
     return beside(given.selector("service" if serving else "run"), required=serving)
 
 
-_RULES = [
-    # A wrong document stays wrong.
-    {"action": "FailJob", "onExitCodes": {"containerName": "run", "operator": "In", "values": [2]}},
-    # A drained node, an eviction: not the run's fault, so it costs none of its attempts.
-    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-]
+#: Exit codes after which no attempt is of use: of a wrong document, which stays wrong, and of the first worker of a
+#: divided run that may not begin it.
+_WRONG, _NOT_BEGUN = 2, 3
+
+
+def _rules(hopeless: Sequence[int]) -> list[Manifest]:
+    return [
+        {"action": "FailJob", "onExitCodes": {"containerName": "run", "operator": "In", "values": list(hopeless)}},
+        # A drained node, an eviction: not the run's fault, so it costs none of its attempts.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]

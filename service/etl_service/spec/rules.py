@@ -103,7 +103,7 @@ def _wrong_step(partitions: Partitions) -> str | None:
     return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
 
 
-# The API server compiles no rule that names a list of values of several types, unless it is not to look at types: dyn().
+# The API server compiles no rule that names a list of values of several types, save without types: dyn().
 PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
     Rule(
         path="",

@@ -349,8 +349,9 @@ PAGES = [
 COUNT = {"count": 4}
 VALUES = {"param": "category", "values": ["books"]}
 RANGES = {"param": "since", "from": "2024-01-01", "to": "2024-03-01", "step": "7d"}
-#: Pages whose number a first answer tells.
+#: Pages whose number the first answer tells, and such whose number it does not.
 COUNTED = {"page": {"totalPath": "/total"}}
+UNCOUNTED: list[dict[str, Any]] = [{}, {"link": {}}, {"page": {}}, {"offset": {"limit": 5}}]
 
 PARTITIONS = [
     Case("spec.extract.partitions", extract(partitions=VALUES), "SQLite takes the rows of one process", by_server=True),
@@ -365,7 +366,7 @@ PARTITIONS = [
             "does not tell where the pages end",
             by_server=True,
         )
-        for pagination in ({}, {"link": {}}, {"page": {}}, {"offset": {"limit": 5}})
+        for pagination in UNCOUNTED
     ),
     Case("spec.extract.partitions.count", divided({"count": 1}, pagination=COUNTED), "at least 2", by_schema=True),
     Case("spec.extract.partitions.count", divided({"count": 501}, pagination=COUNTED), "at most 500", by_schema=True),
