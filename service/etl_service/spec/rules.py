@@ -103,13 +103,14 @@ def _wrong_step(partitions: Partitions) -> str | None:
     return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
 
 
+# The API server compiles no rule that names a list of values of several types, unless it is not to look at types: dyn().
 PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
     Rule(
         path="",
         message="sets {} of count, values and from",
         remedy="set one of them",
         breach=_other_than_one,
-        cel="[has(self.count), has(self.values), has(self.from)].filter(one, one).size() == 1",
+        cel="[has(self.count), has(dyn(self).values), has(self.from)].filter(one, one).size() == 1",
         in_general="none or several",
     ),
     Rule(
@@ -117,7 +118,7 @@ PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
         message="is missing: each partition has a value of it, or a range",
         remedy="name the query parameter, such as category or since",
         breach=lambda partitions: partitions.param is None and (partitions.values or partitions.from_),
-        cel="has(self.param) || !has(self.values) && !has(self.from)",
+        cel="has(self.param) || !has(dyn(self).values) && !has(self.from)",
     ),
     Rule(
         path="",
