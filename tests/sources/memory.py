@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 
 @dataclass
 class MemorySource:
-    """``GET /records?page=n`` gives a page with a Link to the next; ``GET /records`` gives the first."""
+    """``GET /records?page=n`` gives a page with a Link to the next; ``GET /records`` gives the first.
+
+    With ``group=…`` there are only the records that have it.
+    """
 
     records: Sequence[Any] = ()
     page_size: int = 1000
     requests: list[str] = field(default_factory=list)
+    failing: Counter[str] = field(default_factory=Counter)  #: how often what asks for a group fails yet
+    untold: int = 0  #: how many records more than there are the source says it has
     port: int = 0
     _held_after: int = 0
     _open: threading.Event = field(default_factory=threading.Event)
@@ -45,17 +51,22 @@ class MemorySource:
         """Wait until somebody has asked."""
         assert self._asked.acquire(timeout=timeout), "nobody asked"
 
-    def answer(self, path: str) -> tuple[bytes, str | None]:
+    def answer(self, path: str) -> tuple[int, bytes, dict[str, str]]:
         self.requests.append(path)
         self._asked.release()
-        page = int(parse_qs(urlsplit(path).query).get("page", ["1"])[0])
+        query = dict(parse_qsl(urlsplit(path).query))
+        page, group = int(query.get("page", "1")), query.get("group")
         if page > self._held_after:
             self._open.wait(60)
-        records = self.records
+        if group and self.failing[group] > 0:
+            self.failing[group] -= 1
+            return 500, b"", {}
+        records = [record for record in self.records if group is None or record["group"] == group]
         start = (page - 1) * self.page_size
-        more = start + self.page_size < len(records)
-        link = f'<{self.url}?page={page + 1}>; rel="next"' if more else None
-        return json.dumps(records[start : start + self.page_size]).encode(), link
+        headers = {"X-Total-Count": str(len(records) + self.untold)}
+        if start + self.page_size < len(records):
+            headers["Link"] = f'<{self.url}?{urlencode({**query, "page": page + 1})}>; rel="next"'
+        return 200, json.dumps(records[start : start + self.page_size]).encode(), headers
 
 
 @contextmanager
@@ -64,12 +75,11 @@ def serving(source: MemorySource) -> Iterator[MemorySource]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            body, link = source.answer(self.path)
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            if link:
-                self.send_header("Link", link)
+            status, body, headers = source.answer(self.path)
+            self.send_response(status)
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -49,15 +49,25 @@ def progress_for(settings: Settings, *, quiet: bool) -> Progress:
     return _Bar() if sys.stderr.isatty() else _Lines()
 
 
-class _Logged:
+class Quiet:
+    """Nobody looks on."""
+
     def begin(self, run: Run) -> None:
-        _log.info("begun", extra={"pipeline": run.pipeline, "trigger": run.trigger, "attempt": run.attempt})
+        pass
 
     def update(self, run: Run) -> None:
         pass
 
     def close(self) -> None:
         pass
+
+    def end(self, run: Run) -> None:
+        pass
+
+
+class _Logged(Quiet):
+    def begin(self, run: Run) -> None:
+        _log.info("begun", extra={"pipeline": run.pipeline, "trigger": run.trigger, "attempt": run.attempt})
 
     def end(self, run: Run) -> None:
         level = logging.INFO if run.status == "succeeded" else logging.WARNING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def command(
     """
     from etl_service import runs
     from etl_service.cli.running import announcing, carry_out
+    from etl_service.cli.work import start_worker
     from etl_service.load.errors import Busy
     from etl_service.runs.errors import Suspended
 
@@ -85,6 +87,7 @@ def command(
                     patience=patience,
                     on_begin=on_begin,
                     on_progress=on_progress,
+                    start_worker=partial(start_worker, opened),
                 ),
             )
         except Busy as busy:

@@ -38,7 +38,7 @@ def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -
         EtlError: it did not begin.
     """
     progress = progress_for(opened.settings, quiet=announcer.enabled)
-    run, began = asyncio.run(_supervised(opened, announcer, progress, start))
+    run, began = asyncio.run(supervised(opened, announcer, progress, start))
     if log := opened.settings.termination_log:
         leave(log, Announcement(run=run, rows=rows_of(opened.store, opened.pipeline.spec.load.table)))
     if not began:
@@ -92,8 +92,14 @@ def announcing(enabled: bool) -> Iterator[Announcer]:
         raise
 
 
-async def _supervised(opened: Opened, announcer: Announcer, progress: Progress, start: Start) -> tuple[Run, bool]:
-    """The run's record, and whether it was begun here."""
+async def supervised(
+    opened: Opened, announcer: Announcer, progress: Progress, start: Start, *, parent: int | None = None
+) -> tuple[Run, bool]:
+    """The run's record, and whether it was begun here.
+
+    Args:
+        parent: a process without which this one is not to go on.
+    """
     stop = Stop()
     begun: list[Run] = []
 
@@ -110,6 +116,7 @@ async def _supervised(opened: Opened, announcer: Announcer, progress: Progress, 
         stop=stop,
     )
     task = asyncio.ensure_future(start(world, on_begin, progress.update))
+    orphaned = asyncio.ensure_future(_orphaned(parent, stop)) if parent else None
     with _signals(stop, on_first=lambda: None if begun else task.cancel()):
         try:
             run = await task
@@ -118,9 +125,17 @@ async def _supervised(opened: Opened, announcer: Announcer, progress: Progress, 
             sys.exit(FAILED)
         finally:
             progress.close()
+            if orphaned:
+                orphaned.cancel()
     if begun:
         progress.end(run)
     return run, bool(begun)
+
+
+async def _orphaned(parent: int, stop: Stop) -> None:
+    while os.getppid() == parent:
+        await asyncio.sleep(1)
+    stop.request("interrupted", "Terminated", "the process that started it is gone; nothing was changed")
 
 
 @contextmanager

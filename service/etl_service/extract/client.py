@@ -71,13 +71,13 @@ class Client:
                     if not retries:
                         raise
                     raise error.after(retries) from error
-                pause = self._pause(error, retries)
+                pause = await self._pause(error, retries)
             retries += 1
             self.stats.retries += 1
             if pause:
                 await self.sleep(pause)
 
-    def _pause(self, error: SourceError, retries: int) -> float:
+    async def _pause(self, error: SourceError, retries: int) -> float:
         """How long to wait before another attempt: at random up to a limit that doubles, where the source does not say.
 
         Raises:
@@ -89,7 +89,7 @@ class Client:
         if error.retry_after > LONGEST_WAIT:
             what = f"{error.what}, and asks to wait for {error.retry_after:.0f} s"
             raise type(error)(what, error.place, status=error.status) from error
-        self.wire.limiter.hold(error.retry_after)  # it is not this page alone that the source has enough of
+        await self.wire.limiter.hold(error.retry_after)  # it is not this page alone that the source has enough of
         return 0.0
 
     async def _open(self, request: Request, place: Place) -> Answer:

@@ -18,7 +18,7 @@ from etl_service.extract.client import Client
 from etl_service.extract.envelope import Wanted
 from etl_service.extract.errors import Place
 from etl_service.extract.gate import Gate
-from etl_service.extract.limiter import Limiter
+from etl_service.extract.limiter import Limiter, Turns
 from etl_service.extract.network import ways
 from etl_service.extract.urls import Redactor
 from etl_service.extract.window import Fetch
@@ -51,6 +51,7 @@ async def open_http(
     gate: Gate | None,
     environ: Mapping[str, str],
     transport: httpx.AsyncBaseTransport | None,
+    turns: Turns | None,
 ) -> AsyncGenerator[Fetch, None]:
     """Gives what fetches a page, and keeps its connections as long as it is open.
 
@@ -59,7 +60,7 @@ async def open_http(
         ProxyUnusable: the environment names a proxy that is none.
     """
     now = asyncio.get_running_loop().time
-    limiter = Limiter(extract.limits.requests_per_second, now=now, sleep=sleep)
+    limiter = Limiter(extract.limits.requests_per_second, now=now, sleep=sleep, turns=turns)
     place = Place(redactor.url(extract.url))
     async with _http(extract, gate, environ, transport, place) as http:
         wire = Wire(http, limiter, redactor, stats, clock)

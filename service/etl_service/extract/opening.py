@@ -12,8 +12,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from etl_service.extract.auth import SecretReader
 from etl_service.extract.body import Allowance
 from etl_service.extract.envelope import Wanted, parse_pointer
@@ -21,13 +19,15 @@ from etl_service.extract.errors import AddressUnusable, PaginationInvalid, Place
 from etl_service.extract.file import FileFetch
 from etl_service.extract.gate import Gate
 from etl_service.extract.incremental import begin
+from etl_service.extract.limiter import Turns
 from etl_service.extract.pagination import Pager, pager
 from etl_service.extract.sample import SampleFetch
 from etl_service.extract.source import Source
 from etl_service.extract.urls import Redactor, with_params
 from etl_service.extract.window import Fetch
 from etl_service.model import SourceStats
-from etl_service.spec import Extract
+from etl_service.spec import Extract, Share
+from etl_service.spec.request import as_text
 
 if TYPE_CHECKING:
     import httpx
@@ -44,6 +44,8 @@ async def open_source(
     secrets: SecretReader,
     base: Path,
     cursor: str | int | float | None = None,
+    share: Share | None = None,
+    turns: Turns | None = None,
     clock: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     random: Callable[[], float] = randomness.random,
@@ -57,6 +59,8 @@ async def open_source(
         secrets: reads a secret; asked once for each that is needed, before the first request.
         base: where relative ``file:`` sources start.
         cursor: the greatest value of the incremental column that is loaded; None on the first run.
+        share: what of it is read; all where none is given.
+        turns: whose turn it is to ask, where others read the source at the same time.
         clock: tells the time, with its zone.
         sleep: waits between attempts, and for a request's turn.
         random: a number from 0 to 1, for the pauses between attempts.
@@ -71,7 +75,7 @@ async def open_source(
     key = extract.auth.api_key if extract.auth else None
     redactor = Redactor((key.name,) if key and key.in_ == "query" else ())
     place = Place(redactor.url(extract.url))
-    pages = _pager(extract, cursor, place)
+    pages = _pager(extract, cursor, share or Share(0, ""), place)
     wanted = _wanted(extract, pages, place)
     stats = SourceStats()
     async with AsyncExitStack() as stack:
@@ -98,6 +102,7 @@ async def open_source(
                     gate=gate,
                     environ=environ,
                     transport=transport,
+                    turns=turns,
                 )
                 fetch = await stack.enter_async_context(opened)
             case _:
@@ -107,17 +112,13 @@ async def open_source(
         yield source
 
 
-def _pager(extract: Extract, cursor: str | int | float | None, place: Place) -> Pager:
+def _pager(extract: Extract, cursor: str | int | float | None, share: Share, place: Place) -> Pager:
     """How the document's pages are asked for, from the first with all its parameters."""
-    params = {name: _written(value) for name, value in extract.params.items()}
+    params = {name: as_text(value) for name, value in extract.params.items()} | share.params
     if extract.incremental is not None:
         params[extract.incremental.param] = begin(extract.incremental, cursor, place)
-    return pager(extract.pagination, with_params(extract.url, params))
-
-
-def _written(value: str | int | float | bool) -> str:
-    """As JSON writes it; text as it is."""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    first = share.index if share.stride > 1 else 0
+    return pager(extract.pagination, with_params(extract.url, params), stride=share.stride, index=first)
 
 
 def _wanted(extract: Extract, pages: Pager, place: Place) -> Wanted:

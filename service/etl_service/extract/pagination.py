@@ -49,6 +49,8 @@ class Pager:
     total: Pointer | None = field(default=None, kw_only=True)  #: where a body tells how many records there are
     total_header: str | None = field(default=None, kw_only=True)
     next: Pointer | None = field(default=None, kw_only=True)  #: where a body tells what comes next
+    stride: int = field(default=1, kw_only=True)  #: one page in so many is read ...
+    index: int = field(default=0, kw_only=True)  #: ... from this one on, where 0 is the source's first
 
     single: ClassVar[bool] = True
     ends_with_404: ClassVar[bool] = False  #: the source may answer so where there are no more pages
@@ -69,18 +71,39 @@ class Pager:
         return iter(())
 
 
-def pager(pagination: Pagination | None, url: str) -> Pager:
-    """The document's way of pagination, from the address of its first request without the parameters of a page."""
+def pager(pagination: Pagination | None, url: str, *, stride: int = 1, index: int = 0) -> Pager:
+    """The document's way of pagination, from the address of its first request without the parameters of a page.
+
+    Args:
+        stride: one page in so many is wanted, where pages can be asked for in any order ...
+        index: ... from this one on.
+    """
     if pagination is None:
         return Pager(url)
     if (page := pagination.page) is not None:
         size = {page.size_param: str(page.size)} if page.size_param else {}
         total = _pointer(page.total_path)
-        return ByPage(with_params(url, size), page.param, page.start, total=total, total_header=page.total_header)
+        return ByPage(
+            with_params(url, size),
+            page.param,
+            page.start,
+            total=total,
+            total_header=page.total_header,
+            stride=stride,
+            index=index,
+        )
     if (offset := pagination.offset) is not None:
         url = with_params(url, {offset.limit_param: str(offset.limit)})
         total = _pointer(offset.total_path)
-        return ByOffset(url, offset.param, total=total, total_header=offset.total_header)
+        return ByOffset(
+            url,
+            offset.param,
+            offset.limit,
+            total=total,
+            total_header=offset.total_header,
+            stride=stride,
+            index=index,
+        )
     if (cursor := pagination.cursor) is not None:
         return ByCursor(url, cursor.param, next=parse_pointer(cursor.path))
     if (next_url := pagination.next_url) is not None:
@@ -100,13 +123,28 @@ class ByPage(Pager):
     ends_with_404: ClassVar[bool] = True
 
     def first(self) -> Request:
-        return self._at(self.start)
+        return self._at(self.start + self.index)
 
     def after(self, request: Request, progress: Progress) -> Request | None:
-        return None if _is_last(progress) else self._at(request.position + 1)
+        if self.stride == 1:
+            return None if _is_last(progress) else self._at(request.position + 1)
+        total = _told_total(progress)
+        if (request.position - self.start) * progress.count >= total > 0:
+            what = (
+                f"it has {progress.count} records, and the source {total} in all: it does not know the parameter "
+                f"{self.param}, or its pages are of uneven size; divide by values or ranges instead"
+            )
+            raise PaginationInvalid(what, progress.place)
+        following = next(self.likely(request, progress), None)
+        return following if progress.count else None
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
-        return (self._at(request.position + ahead) for ahead in range(1, _pages_left(progress) + 1))
+        if self.stride == 1:
+            left = _pages_left(progress)
+        else:
+            pages = ceil((progress.total or 0) / max(1, progress.largest))
+            left = (self.start + pages - 1 - request.position) // self.stride
+        return (self._at(request.position + ahead * self.stride) for ahead in range(1, left + 1))
 
     def _at(self, position: int) -> Request:
         return Request(with_params(self.url, {self.param: str(position)}), position=position)
@@ -114,21 +152,34 @@ class ByPage(Pager):
 
 @dataclass(frozen=True)
 class ByOffset(Pager):
-    """The number of records to leave out: as many as have come, whatever was asked for."""
+    """The number of records to leave out: as many as have come, whatever was asked for.
+
+    With a stride, others rely on it that as many come as are asked for.
+    """
 
     param: str
+    limit: int
     single: ClassVar[bool] = False
     ends_with_404: ClassVar[bool] = True
 
     def first(self) -> Request:
-        return self._at(0)
+        return self._at(self.index * self.limit)
 
     def after(self, request: Request, progress: Progress) -> Request | None:
-        return None if _is_last(progress) else self._at(request.position + progress.count)
+        if self.stride == 1:
+            return None if _is_last(progress) else self._at(request.position + progress.count)
+        expected = max(0, min(self.limit, _told_total(progress) - request.position))
+        if progress.count != expected:
+            what = f"it has {progress.count} records where {expected} were asked for, and others read on from there"
+            raise PaginationInvalid(f"{what}; set limit to as many as the source gives", progress.place)
+        return next(self.likely(request, progress), None)
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
-        after = request.position + progress.count
-        return (self._at(after + ahead * progress.largest) for ahead in range(_pages_left(progress)))
+        if self.stride == 1:
+            after = request.position + progress.count
+            return (self._at(after + ahead * progress.largest) for ahead in range(_pages_left(progress)))
+        step = self.stride * self.limit
+        return (self._at(position) for position in range(request.position + step, progress.total or 0, step))
 
     def _at(self, position: int) -> Request:
         return Request(with_params(self.url, {self.param: str(position)}), position=position)
@@ -214,6 +265,14 @@ def _pointer(path: str | None) -> Pointer | None:
 
 def _is_last(progress: Progress) -> bool:
     return not progress.count or (progress.total is not None and progress.fetched >= progress.total)
+
+
+def _told_total(progress: Progress) -> int:
+    """How many records there are, which whoever reads a part of the pages has to know."""
+    if progress.total is None and progress.count:
+        what = "the source does not tell how many records it has; divide by values or ranges instead"
+        raise PaginationInvalid(what, progress.place)
+    return progress.total or 0
 
 
 def _pages_left(progress: Progress) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from hashlib import sha256
 from itertools import islice
+from sys import maxsize
 
 import msgspec
 
@@ -36,7 +37,7 @@ class Source:
         self._pager = pager
         self._limits = limits
         self._redactor = redactor
-        self._number = 0  # of the page being read
+        self._number = 1 + pager.index - pager.stride  # of the page being read, over all that read the source
         self._fetched = self._largest = 0
         self._requests: dict[Request, int] = {}  # to the page's number; a page is recognised by its request ...
         self._digests: dict[bytes, int] = {}  # ... and by its records
@@ -71,15 +72,17 @@ class Source:
                 finally:
                     await page.close()
                 progress = self._leave(page, tally)
-                likely = islice(self._pager.likely(request, progress), self._limits.max_pages - self._number)
+                likely = islice(self._pager.likely(request, progress), self._limits.max_pages - len(self._requests))
                 request = self._pager.after(request, progress)
-                await window.expect(likely, self._number + 1)
+                stride = self._pager.stride
+                await window.expect(likely, range(self._number + stride, maxsize, stride))
         except SourceError as error:
             # Whatever they quote, here all secrets are known, those too that came up on the way.
             raise error.redacted(self._redactor.text) from error
         finally:
             await window.close()
-        if self.stats.total is not None and self._fetched < self.stats.total:
+        # Whoever reads one page in many cannot know what the others have.
+        if self._pager.stride == 1 and self.stats.total is not None and self._fetched < self.stats.total:
             what = f"it ended after {self._fetched} records, and said that it has {self.stats.total}"
             raise SourceIncomplete(what, self._place(self._pager.first()))
 
@@ -90,10 +93,10 @@ class Source:
             MaxPagesExceeded: that would be one too many.
             PageRepeated: it has been read before.
         """
-        if self._number == self._limits.max_pages:
-            what = f"there is more after {self._number} pages"
+        if len(self._requests) == self._limits.max_pages:
+            what = f"there is more after {len(self._requests)} pages"
             raise MaxPagesExceeded(what, self._place(request, self._number))
-        self._number += 1
+        self._number += self._pager.stride
         place = self._place(request, self._number)
         earlier = self._requests.setdefault(request, self._number)
         if earlier != self._number:

@@ -50,12 +50,12 @@ class Window:
         task = self._tasks.pop(request, None)
         return await (self._fetch(request, number) if task is None else task)
 
-    async def expect(self, requests: Iterable[Request], number: int) -> None:
-        """Fetch what is likely to be asked for from this page's number on, as far as the window reaches."""
+    async def expect(self, requests: Iterable[Request], numbers: Iterable[int]) -> None:
+        """Fetch what is likely to be asked for, as pages of these numbers, as far as the window reaches."""
         expected = list(islice(requests, self._size))
         for request in self._tasks.keys() - expected:
             await self._discard(request)
-        for at, request in enumerate(expected, start=number):
+        for at, request in zip(numbers, expected, strict=False):
             if request not in self._tasks:
                 self._tasks[request] = asyncio.create_task(self._fetch(request, at))
 

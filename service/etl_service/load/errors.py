@@ -111,6 +111,12 @@ class LeaseLost(LoadError):
     reason = "LeaseLost"
 
 
+class NotDivisible(LoadError):
+    """The store takes the rows of one process only."""
+
+    reason = "NotDivisible"
+
+
 class StagingLost(LoadError):
     """What was staged is not there any more, all or in part."""
 

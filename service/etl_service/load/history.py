@@ -20,7 +20,7 @@ RAW_LIMIT = 1024 * 1024
 _RUN_COLUMNS = tuple(
     "id pipeline trigger request_id attempt status reason message started_at ended_at phase "
     "fetched inserted updated unchanged rejected skipped deleted pages bytes retries requests "
-    "extract_seconds transform_seconds load_seconds schema_changes spec_hash total".split()
+    "extract_seconds transform_seconds load_seconds schema_changes spec_hash total partitions".split()
 )
 #: Of a rejected record, in staging as in the history.
 REJECT_COLUMNS = "url, page, idx, field, reason, message, raw, whole, fetched_at"
@@ -159,18 +159,20 @@ def _totals(run: Run) -> Iterable[tuple[str, str, float]]:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    flat = run.model_dump(exclude={"namespace", "counts", "seconds", "partitions"})
+    flat = run.model_dump(exclude={"namespace", "counts", "seconds"})
     flat |= run.counts.model_dump()
     flat |= {f"{phase}_seconds": seconds for phase, seconds in run.seconds.model_dump().items()}
     return flat | {
         "pipeline": run.full_name,
         "requests": json.dumps(run.requests),
         "schema_changes": json.dumps(run.schema_changes),
+        "partitions": json.dumps(flat["partitions"]) if flat["partitions"] is not None else None,
     }
 
 
 def _run(row: Sequence[Any]) -> Run:
     flat = dict(zip(_RUN_COLUMNS, row, strict=True))
+    partitions = flat.pop("partitions")
     namespace, _, name = flat.pop("pipeline").partition("/")
     return Run(
         namespace=namespace,
@@ -179,6 +181,7 @@ def _run(row: Sequence[Any]) -> Run:
         seconds=Seconds(**{phase: flat.pop(f"{phase}_seconds") for phase in Seconds.model_fields}),
         requests=json.loads(flat.pop("requests")),
         schema_changes=json.loads(flat.pop("schema_changes")),
+        partitions=json.loads(partitions) if partitions else None,
         **flat,
     )
 

@@ -104,12 +104,8 @@ class Staging(Protocol):
         ...
 
 
-class Claim(Protocol):
-    """The pipeline's lock, held by one run from its record's first writing to its last."""
-
-    def begin(self, run: Run) -> None:
-        """Record the run, or reopen its record, and let others see that it holds the lock."""
-        ...
+class Work(Protocol):
+    """What a run, or a worker of it, needs of the store until it has ended."""
 
     def publish(self, run: Run) -> None:
         """Show progress to other processes; never waits for the database."""
@@ -137,13 +133,74 @@ class Claim(Protocol):
         """Write the record of a run that loads nothing, and keep what it rejected."""
         ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Claim(Work, Protocol):
+    """The pipeline's lock, held by one run from its record's first writing to its last."""
+
+    def begin(self, run: Run, *, kept: float | None = None) -> None:
+        """Record the run, or reopen its record, and let others see that it holds the lock.
+
+        Args:
+            kept: where workers take it from here, for how many seconds the pipeline stays the run's at most while
+                none of them is there; this claim is then let go.
+        """
+        ...
+
+    def left_cancelled(self, run_id: str) -> bool:
+        """Whether a dead run, which this claim has found, had been asked to end."""
+        ...
+
     def amend(self, run: Run) -> None:
         """Write an ended run's record over, with what has become known of it since."""
         ...
 
-    def __enter__(self) -> Self: ...
 
-    def __exit__(self, *exc: object) -> None: ...
+class Turns(Protocol):
+    """Whose turn it is to ask the source, among all workers of a run."""
+
+    def take(self, interval: float) -> float:
+        """Reserve the next turn, so many seconds after the one before; gives the seconds until it comes."""
+        ...
+
+    def hold_all(self, seconds: float) -> None:
+        """Let no turn come for so long."""
+        ...
+
+
+class Part(Work, Protocol):
+    """A worker's part in a run that is divided: it holds the run together with the other workers.
+
+    It stages its own partition. `merge` is of all that the run has staged, and `end` ends the whole run.
+    """
+
+    @property
+    def turns(self) -> Turns: ...
+
+    @property
+    def done(self) -> bool:
+        """Whether its partition is complete, perhaps by an earlier attempt: there is nothing to read any more."""
+        ...
+
+    @property
+    def merges(self) -> bool:
+        """Whether all partitions are complete, and it is for this worker alone to merge them."""
+        ...
+
+    def complete(self, run: Run) -> None:
+        """Keep what it has staged for the merge; ``run`` is how that went. Sets ``done``, and perhaps ``merges``."""
+        ...
+
+    def set_aside(self, run: Run) -> None:
+        """Its attempt ends, and the run goes on: another attempt begins anew. ``run`` says why."""
+        ...
+
+    def whole(self) -> Run:
+        """The record of the run as it is now, over all partitions."""
+        ...
 
 
 class Store(Protocol):
@@ -165,6 +222,15 @@ class Store(Protocol):
 
         Raises:
             Busy: another run holds it; ``run_id`` says which.
+        """
+        ...
+
+    def join(self, run: Run, index: int, target: Target, loaded_at: str) -> Part:
+        """Take up a partition of a run that is under way, from its beginning: an earlier attempt is cut off.
+
+        Raises:
+            LeaseLost: the run is not under way any more.
+            NotDivisible: the store takes the rows of one process only.
         """
         ...
 
@@ -193,6 +259,10 @@ class Store(Protocol):
 
     def cancel(self, run_id: str) -> bool:
         """Ask a running run to end; False where it is not running."""
+        ...
+
+    def let_go(self, run_id: str) -> None:
+        """Keep the pipeline no longer for a run whose workers do not come any more."""
         ...
 
     def pipelines(self) -> list[str]:

@@ -23,6 +23,24 @@ class AccountingMismatch(RunError):
     reason = "AccountingMismatch"
 
 
+class DocumentChanged(RunError):
+    """The document is not what it was when the run began: its workers would not do the same."""
+
+    reason = "DocumentChanged"
+
+
+class NotBegun(RunError):
+    """The worker that begins a run for all did not come."""
+
+    reason = "NotBegun"
+
+
+class PartitionLost(RunError):
+    """The workers of a partition ended without a word, as often as they may."""
+
+    reason = "PartitionLost"
+
+
 class Suspended(RunError):
     """The document says that no run is to begin by itself or on request."""
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from etl_service.errors import EtlError
-from etl_service.load.store import Claim, Loaded, Staging, Target
+from etl_service.load.store import Loaded, Staging, Target, Work
 from etl_service.model import Chunk, Counts, Run, Seconds, SourceStats, Status, Trigger, timestamp
 from etl_service.runs.errors import AccountingMismatch, TooManyRejects
 from etl_service.runs.world import World
@@ -46,6 +46,10 @@ def without_load(run: Run, status: Status, reason: str, message: str, now: datet
     counts = Counts(
         fetched=run.counts.fetched, rejected=run.counts.rejected, skipped=run.counts.fetched - run.counts.rejected
     )
+    partitions = [
+        partition.model_copy(update={"status": "interrupted"}) if partition.status == "running" else partition
+        for partition in run.partitions or ()
+    ]
     return run.model_copy(
         update={
             "status": status,
@@ -54,6 +58,7 @@ def without_load(run: Run, status: Status, reason: str, message: str, now: datet
             "phase": "done",
             "ended_at": timestamp(now),
             "counts": counts,
+            "partitions": partitions or None,
         }
     )
 
@@ -66,7 +71,7 @@ class Stopped(Exception):
 class Execution:
     """Runs ``chunks`` through ``transformer`` into ``target``, and records how it went."""
 
-    claim: Claim
+    claim: Work
     run: Run
     world: World
     target: Target
@@ -88,8 +93,7 @@ class Execution:
                 self._tick()
                 if self.world.stop.requested():
                     raise Stopped
-                staging = self.claim.staging(self.target, run_id=self.run.id, loaded_at=timestamp(self.world.clock()))
-                await self._watched(self._stage(chunks, staging, writer))
+                await self._watched(self._load(chunks, writer))
                 self.run.phase = "merge"
                 return await self._watched(asyncio.wrap_future(writer.submit(self._merge)))
             except Stopped:
@@ -107,8 +111,9 @@ class Execution:
             # On the writer's thread, after what it may still be staging: so the counts are of all that was staged.
             return await asyncio.get_running_loop().run_in_executor(writer, self._end, *outcome)
 
-    async def _stage(self, chunks: AsyncGenerator[Chunk, None], staging: Staging, writer: ThreadPoolExecutor) -> None:
+    async def _load(self, chunks: AsyncGenerator[Chunk, None], writer: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
+        staging = self.claim.staging(self.target, run_id=self.run.id, loaded_at=timestamp(self.world.clock()))
         async with aclosing(chunks):
             while chunk := await self._next(chunks):
                 await loop.run_in_executor(writer, self._take, chunk, staging)
@@ -131,12 +136,14 @@ class Execution:
         self._counts.fetched += batch.fetched
         self._counts.rejected += len(batch.rejects)
         self._counts.skipped += batch.skipped
-        if self._counts.rejected + self._counts.skipped > self.max_errors:
-            last = [f"; record {bad.index} of page {bad.page}: {bad.message}" for bad in batch.rejects[-1:]]
-            raise TooManyRejects(
-                f"more than {self.max_errors} records did not fit, which is transform.maxErrors{''.join(last)}",
-                field="transform.maxErrors",
-            )
+        self._bear(
+            self._counts, *(f"record {bad.index} of page {bad.page}: {bad.message}" for bad in batch.rejects[-1:])
+        )
+
+    def _bear(self, counts: Counts, *last: str) -> None:
+        if counts.rejected + counts.skipped > self.max_errors:
+            said = f"more than {self.max_errors} records did not fit, which is transform.maxErrors"
+            raise TooManyRejects("; ".join([said, *last]), field="transform.maxErrors")
 
     def _merge(self) -> Run:
         began = time.perf_counter()
@@ -147,13 +154,16 @@ class Execution:
         )
 
     def _finish(self, loaded: Loaded, seconds: float) -> Run:
-        """The record of a run that succeeded; called inside the transaction that makes it true."""
-        if not loaded.counts.add_up or loaded.counts.fetched != self._counts.fetched:
-            raise AccountingMismatch(
-                f"{self._counts.fetched} records were fetched and {loaded.counts} accounted for; nothing was changed"
-            )
         self._seconds.load += seconds
-        return self._snapshot().model_copy(
+        return self._succeeded(self._snapshot(), loaded)
+
+    def _succeeded(self, run: Run, loaded: Loaded) -> Run:
+        """The record of a run that succeeded; called inside the transaction that makes it true."""
+        if not loaded.counts.add_up or loaded.counts.fetched != run.counts.fetched:
+            raise AccountingMismatch(
+                f"{run.counts.fetched} records were fetched and {loaded.counts} accounted for; nothing was changed"
+            )
+        return run.model_copy(
             update={
                 "status": "succeeded",
                 "phase": "done",

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from etl_service.load.errors import Busy
 from etl_service.load.store import Claim, Store
-from etl_service.model import Counts, Run, Trigger
+from etl_service.model import Counts, Run, Status, Trigger
 from etl_service.runs.execution import new_record, without_load
 from etl_service.runs.world import World
 from etl_service.spec import EtlPipeline
@@ -33,10 +33,15 @@ def bury(claim: Claim, dead: Run | None, now: datetime) -> Run | None:
     """End a dead run's record; whoever holds the lock knows that it is dead."""
     if dead is None:
         return None
-    message = "its process ended without a word (killed, out of memory, or its machine lost); nothing was changed"
+    status: Status
+    if claim.left_cancelled(dead.id):
+        status, reason, message = "cancelled", "Cancelled", "cancelled on request; nothing was changed"
+    else:
+        status, reason = "interrupted", _LOST
+        message = "its process ended without a word (killed, out of memory, or its machine lost); nothing was changed"
     # What it had rejected went with its staging.
     lost = dead.model_copy(update={"counts": Counts(fetched=dead.counts.fetched)})
-    ended = without_load(lost, "interrupted", _LOST, message, now)
+    ended = without_load(lost, status, reason, message, now)
     claim.end(ended)
     return ended
 
@@ -56,11 +61,15 @@ def complete(pipeline: EtlPipeline, store: Store, lost: Iterable[Lost], world: W
     """Have the history tell of lost runs what others know of them: the cause where it has none, or all of it.
 
     Raises:
-        Busy: a run holds the pipeline.
+        Busy: a run holds the pipeline, or one that is lost does so still.
     """
     name, told = pipeline.full_name, []
     for one in lost:
-        if _is_told(store.requested(name, one.request_id)):
+        known = store.requested(name, one.request_id)
+        if known and not known.ended:
+            store.let_go(known.id)
+            raise Busy(name, known.id)
+        if _is_told(known):
             continue
         with store.claim(name) as claim:
             known = store.requested(name, one.request_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -11,9 +12,9 @@ from pydantic import BaseModel, Field
 from etl_service import jsontext
 from etl_service.load.store import Staging, Store
 from etl_service.model import Batch, Chunk, Column, Counts, Reject, Value, timestamp
-from etl_service.runs.run import target_of, transformer_of
+from etl_service.runs.beginning import target_of, transformer_of
 from etl_service.runs.world import World
-from etl_service.spec import EtlPipeline
+from etl_service.spec import EtlPipeline, Extract, Share, shares
 from etl_service.transform import Transformer
 
 #: Rejected records that a preview shows; `would` counts all.
@@ -52,14 +53,17 @@ async def preview(pipeline: EtlPipeline, store: Store, *, world: World, n: int =
     loaded_at = timestamp(world.clock())
     with store.preview(target) as staging:
         shown = _Shown(transformer, staging, n, loaded_at)
-        async with (
-            world.open(pipeline.spec.extract, cursor) as source,
-            aclosing(source.chunks()) as chunks,
-        ):
-            async for chunk in chunks:
-                shown.take(chunk, rest=full)
-                if not full and shown.full:
-                    break
+        for share in _shares(pipeline.spec.extract):
+            async with (
+                world.open(pipeline.spec.extract, cursor, share) as source,
+                aclosing(source.chunks()) as chunks,
+            ):
+                async for chunk in chunks:
+                    shown.take(chunk, rest=full)
+                    if not full and shown.full:
+                        break
+            if not full and shown.full:
+                break
         loaded = staging.compare()
     return Preview(
         before=shown.before,
@@ -69,6 +73,11 @@ async def preview(pipeline: EtlPipeline, store: Store, *, world: World, n: int =
         would=loaded.counts,
         schema_changes=list(loaded.schema_changes),
     )
+
+
+def _shares(extract: Extract) -> Sequence[Share | None]:
+    """What is read, in turn: pages that many would read are read by one."""
+    return [share for share in shares(extract) if share.params] or [None]
 
 
 class _Shown:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from etl_service.errors import EtlError
-from etl_service.load import schema
-from etl_service.load.errors import Busy
 from etl_service.load.store import Claim, Store, StoredReject, Target
 from etl_service.model import Chunk, Run, Trigger
+from etl_service.runs.beginning import Listener, claimed, target_of, transformer_of, unheard
+from etl_service.runs.divided import StartWorker, divided, see_through
 from etl_service.runs.errors import NothingToReplay
 from etl_service.runs.execution import Execution, new_record, without_load
 from etl_service.runs.lost import bury
 from etl_service.runs.world import World
 from etl_service.spec import EtlPipeline
-from etl_service.transform import Transformer, compile_transform
-
-#: How often somebody who waits for the lock tries again, in seconds.
-_RETRY_CLAIM = 0.25
 
 #: How many rejects a replay holds; each has up to 1 MiB.
 _REJECTS_AT_ONCE = 50
-
-Listener = Callable[[Run], None]
-
-
-def unheard(run: Run) -> None:
-    """A listener that does not listen."""
 
 
 async def run(
@@ -42,6 +31,7 @@ async def run(
     patience: timedelta = timedelta(0),
     on_begin: Listener = unheard,
     on_progress: Listener = unheard,
+    start_worker: StartWorker | None = None,
 ) -> Run:
     """Run the pipeline, or give the record of the run that ``request_id`` has had already.
 
@@ -49,19 +39,26 @@ async def run(
     whose run failed or was interrupted takes its record up again, unless it came over REST, where the
     same key means the same run.
 
+    Args:
+        patience: how long to wait for another run to end.
+        start_worker: starts a worker for a partition of a run that is divided among such.
+
     Raises:
         Busy: another run holds the pipeline, and did so for all of ``patience``.
         LoadError: the store cannot be used.
     """
     asked = world.clock()
-    with await _claim(pipeline, store, patience) as claim:
+    with await claimed(pipeline, store, patience) as claim:
         bury(claim, store.running(pipeline.full_name), world.clock())
         earlier = store.requested(pipeline.full_name, request_id) if request_id else None
         if earlier and (trigger == "rest" or earlier.status in ("succeeded", "cancelled")):
             return earlier
         record = _reopened(earlier, pipeline) if earlier else new_record(pipeline, trigger, request_id, world)
+        record = divided(record, pipeline)
         claim.begin(record)
         on_begin(record)
+        if record.partitions is not None and start_worker is not None:
+            return await see_through(pipeline, store, claim, record, world, start_worker, on_progress)
         target = target_of(pipeline)
         try:
             execution = _execution(pipeline, store, claim, record, world, target, on_progress)
@@ -92,7 +89,7 @@ async def replay(
         NothingToReplay: no such record is kept.
         Busy, LoadError: as for `run`.
     """
-    with await _claim(pipeline, store, patience) as claim:
+    with await claimed(pipeline, store, patience) as claim:
         bury(claim, store.running(pipeline.full_name), world.clock())
         ids = [reject.id for reject in _whole(store, pipeline.full_name, run_id)]
         if not ids:
@@ -110,43 +107,6 @@ async def replay(
         execution.max_errors = len(ids)
         execution.replayed = ids
         return await execution(_again(_whole(store, pipeline.full_name, run_id)))
-
-
-def target_of(pipeline: EtlPipeline) -> Target:
-    load, incremental = pipeline.spec.load, pipeline.spec.extract.incremental
-    return Target(
-        pipeline=pipeline.full_name,
-        table=load.table,
-        key=load.key,
-        mode=load.mode,
-        allow_empty=load.allow_empty,
-        cursor_column=incremental.column if incremental else None,
-        complete=incremental is None,
-    )
-
-
-def transformer_of(pipeline: EtlPipeline, store: Store, target: Target) -> Transformer:
-    """The mapping, compiled for the table as it is.
-
-    Raises:
-        TableOwned, SchemaConflict: it can be known before the first page that the merge would be refused.
-    """
-    existing = store.table(target.table)
-    known = schema.mapped(existing.columns) if existing else ()
-    transformer = compile_transform(pipeline.spec.transform, key=target.key, known=known)
-    schema.plan(existing, target, transformer.columns)
-    return transformer
-
-
-async def _claim(pipeline: EtlPipeline, store: Store, patience: timedelta) -> Claim:
-    until = asyncio.get_running_loop().time() + patience.total_seconds()
-    while True:
-        try:
-            return store.claim(pipeline.full_name)
-        except Busy:
-            if asyncio.get_running_loop().time() >= until:
-                raise
-            await asyncio.sleep(_RETRY_CLAIM)
 
 
 def _reopened(earlier: Run, pipeline: EtlPipeline) -> Run:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from etl_service.extract import Gate, Resolve, Source, open_source, system_resolve
+from etl_service.extract import Gate, Resolve, Source, Turns, open_source, system_resolve
 from etl_service.model import Value
-from etl_service.spec import AllowedSources, Extract, Secret, read_secret
+from etl_service.spec import AllowedSources, Extract, Secret, Share, read_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -63,11 +63,15 @@ class World:
         """
         return read_secret(secret, field, environ=self.environ, folder=self.secrets, base=self.base)
 
-    def open(self, extract: Extract, cursor: Value) -> AbstractAsyncContextManager[Source]:
-        """The document's source, read from where ``cursor`` says; the same for a run and for its preview."""
+    def open(
+        self, extract: Extract, cursor: Value, share: Share | None = None, turns: Turns | None = None
+    ) -> AbstractAsyncContextManager[Source]:
+        """The document's source, or a share of it, from where ``cursor`` says; the same for a run and its preview."""
         return open_source(
             extract,
             cursor=cursor,
+            share=share,
+            turns=turns,
             base=self.base,
             secrets=self.read_secret,
             clock=self.clock,

@@ -305,6 +305,13 @@ PIPELINE_RULES: tuple[Rule[PipelineSpec], ...] = (
         breach=lambda spec: spec.extract.partitions is not None and not spec.load.postgres,
         cel="has(self.load.postgres) || !has(self.extract.partitions)",
     ),
+    Rule(
+        path="extract.partitions",
+        message="is set, and the columns are inferred: workers that see a part each would not agree on them",
+        remedy="name the columns in transform.columns; `etl preview` shows which there are",
+        breach=lambda spec: spec.extract.partitions is not None and spec.transform.columns is None,
+        cel="!has(self.extract.partitions) || has(self.transform) && has(self.transform.columns)",
+    ),
 )
 
 

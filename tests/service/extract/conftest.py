@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from etl_service.extract import Gate, open_source
+from etl_service.extract import Gate, Turns, open_source
 from etl_service.model import Chunk, SourceStats
-from etl_service.spec import Extract, Secret
+from etl_service.spec import Extract, Secret, Share, shares
 from sources import hostile
 from sources.hostile import Handler, Server
 
@@ -42,11 +42,14 @@ class Reading:
         cursor: str | int | float | None = None,
         deadline: float = 20,
         transport: httpx.AsyncBaseTransport | None = None,
+        partition: int | None = None,
+        turns: Turns | None = None,
         **extract: Any,
     ) -> list[Any]:
         self.slept, self.chunks = [], []
         document = Extract.model_validate(extract)
-        return asyncio.run(self._read(document, cursor, deadline, transport))
+        share = shares(document)[partition] if partition is not None else None
+        return asyncio.run(self._read(document, cursor, deadline, transport, share, turns))
 
     @property
     def pages(self) -> list[int]:
@@ -57,7 +60,13 @@ class Reading:
         return list(sizes.values())
 
     async def _read(
-        self, document: Extract, cursor: Any, deadline: float, transport: httpx.AsyncBaseTransport | None
+        self,
+        document: Extract,
+        cursor: Any,
+        deadline: float,
+        transport: httpx.AsyncBaseTransport | None,
+        share: Share | None,
+        turns: Turns | None,
     ) -> list[Any]:
         records: list[Any] = []
         async with (
@@ -65,6 +74,8 @@ class Reading:
             open_source(
                 document,
                 cursor=cursor,
+                share=share,
+                turns=turns,
                 base=self.base,
                 secrets=self._secret,
                 clock=self.clock,

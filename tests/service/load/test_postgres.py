@@ -39,7 +39,7 @@ from etl_service.load.errors import (
     StagingLost,
     TableOwned,
 )
-from etl_service.load.postgres import engine, lease
+from etl_service.load.postgres import engine, hold, keys, lease
 from etl_service.load.postgres import store as postgres_store
 from etl_service.load.postgres.connection import Link, read_dsn
 from etl_service.load.postgres.copy import copy_in
@@ -483,7 +483,7 @@ class TestLease:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             "AND application_name = 'etl'"
         )
-        time.sleep(2 * lease.BEAT)
+        time.sleep(2 * hold.BEAT)
 
         said, _ = holder.communicate("\n")
 
@@ -496,7 +496,7 @@ class TestLease:
         def backend() -> Any:
             return postgres.execute(f"SELECT backend FROM {schema}.etl_claims")
 
-        lock = f"SELECT pg_advisory_lock({lease.key(schema, 'default/posts')})".encode()
+        lock = f"SELECT pg_advisory_lock({keys.key(schema, 'default/posts')})".encode()
         [(before,)] = backend()
         with ThreadPoolExecutor() as threads, psycopg.connect(postgres.dsn(), autocommit=True) as other:
             # given another who waits for the lock, and has it once the holder's session is gone
@@ -504,7 +504,7 @@ class TestLease:
             soon(lambda: waiting(postgres) == 1)
             postgres.execute("SELECT pg_terminate_backend(%s, 5000)", [before])
             waits.result()
-            time.sleep(3 * lease.BEAT)
+            time.sleep(3 * hold.BEAT)
             found = backend()
 
         assert found == [(before,)]

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -205,6 +206,9 @@ def test_a_backup_is_a_database_that_holds_the_same(path: Path, tmp_path: Path) 
     store.close()
 
 
+NOW = len(engine.MIGRATIONS)
+
+
 class TestEngineTables:
     NEWER = (*engine.MIGRATIONS, ("ALTER TABLE etl_runs ADD COLUMN mood TEXT",))
 
@@ -214,11 +218,25 @@ class TestEngineTables:
 
         engine.prepare(path, store.backup, self.NEWER)
 
-        assert engine.version(path, 2) == 2
+        assert engine.version(path, NOW + 1) == NOW + 1
         assert Loading(store).rows() == [(1, "a")]
-        backup = path.with_name("etl.db.before-version-2")
-        assert engine.version(backup, 1) == 1
+        backup = path.with_name(f"etl.db.before-version-{NOW + 1}")
+        assert engine.version(backup, NOW) == NOW
         assert Loading(SqliteStore(backup)).rows() == [(1, "a")]
+        store.close()
+
+    def test_a_database_of_the_first_version_keeps_its_history(self, path: Path) -> None:
+        engine.prepare(path, lambda to: None, engine.MIGRATIONS[:1])
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "INSERT INTO etl_runs VALUES (1, 'run-1', 'default/posts', 'cli', NULL, 1, 'succeeded', NULL, NULL, "
+                "'2026-01-01T00:00:00Z', NULL, 'done', 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, '{}', 0, 0, 0, '[]', '', NULL)"
+            )
+
+        store = prepared(path)
+
+        run = store.run("run-1")
+        assert run and (run.counts.inserted, run.partitions) == (1, None)
         store.close()
 
     def test_a_migration_that_fails_changes_nothing(self, path: Path) -> None:
@@ -228,7 +246,7 @@ class TestEngineTables:
         with pytest.raises(DatabaseUnavailable):
             engine.prepare(path, store.backup, broken)
 
-        assert engine.version(path, 2) == 1
+        assert engine.version(path, NOW + 1) == NOW
         store.close()
 
     def test_a_newer_database_is_refused_by_an_older_version(self, path: Path) -> None:

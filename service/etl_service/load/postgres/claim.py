@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
@@ -14,9 +15,14 @@ from etl_service.errors import EtlError
 from etl_service.load import history, merge
 from etl_service.load.errors import DatabaseFull, DatabaseUnavailable, MergeInterrupted
 from etl_service.load.postgres.connection import Database, Link
+from etl_service.load.postgres.dialect import ARRIVAL
 from etl_service.load.postgres.errors import is_passing, translate, translated
-from etl_service.load.postgres.lease import Lease, key, staging_prefix
+from etl_service.load.postgres.hold import Hold
+from etl_service.load.postgres.keys import key, staging_prefix
+from etl_service.load.postgres.lease import Lease
+from etl_service.load.postgres.partitions import add_partitions, staged_names
 from etl_service.load.postgres.staging import PostgresStaging, drop_left
+from etl_service.load.sql import quote
 from etl_service.load.store import Loaded, Target
 from etl_service.model import Batch, Run
 
@@ -29,40 +35,24 @@ _LOOK = 0.1
 _T = TypeVar("_T")
 
 
-class PostgresClaim:
-    def __init__(self, database: Database, pipeline: str) -> None:
-        """Take the lock.
+class Holder(ABC):
+    """What all who hold a run can do: work in transactions that count only while it is held."""
 
-        Raises:
-            Busy: another run holds it.
-        """
+    def __init__(self, database: Database, hold: Hold) -> None:
         self._database = database
-        self._staging: _Persistent | None = None
+        self._hold = hold
+        self._staging: Persistent | None = None
         self._raw: psycopg.Connection[Any] | None = None
-        self._lease = Lease(database, pipeline)
-        try:
-            with translated(database):
-                drop_left(self._connect(), staging_prefix(key(database.schema, pipeline)))
-        except BaseException:
-            self._lease.release()
-            raise
-
-    def begin(self, run: Run) -> None:
-        def begin(link: Link) -> None:
-            history.begin_run(link, run)
-            self._lease.begin(link, run)
-
-        self.in_one_transaction(begin)
 
     def publish(self, run: Run) -> None:
-        self._lease.publish(run)
+        self._hold.publish(run)
 
     def cancelled(self) -> bool:
-        return self._lease.cancelled()
+        return self._hold.cancelled()
 
     def staging(self, target: Target, *, run_id: str, loaded_at: str) -> PostgresStaging:
-        def make(link: Link) -> _Persistent:
-            return _Persistent(self, self._lease.staging, target, run_id, loaded_at)
+        def make(link: Link) -> Persistent:
+            return self._made(target, run_id, loaded_at)
 
         self._staging = self.patiently(make, make)
         return self._staging
@@ -74,17 +64,13 @@ class PostgresClaim:
         replayed: Sequence[int] = (),
         interrupt: Callable[[], bool],
     ) -> Run:
-        staging = self._staging
-        if staging is None:
-            raise ValueError("nothing was staged")
-
         def step(link: Link) -> Run:
             with _stoppable(link.raw, interrupt):
-                run = merge.merge_and_record(staging, finish, replayed)
-                self._lease.end(link)
-            return run
+                return merge.merge_and_record(self._staged(link), finish, replayed)
 
-        return self.in_one_transaction(step, done=_ended(staging.run_id), interrupt=interrupt)
+        run = self.in_one_transaction(step, done=_ended(self._hold.run_id), interrupt=interrupt, ends=True)
+        self._tidy(run)
+        return run
 
     def end(self, run: Run) -> None:
         try:
@@ -93,21 +79,27 @@ class PostgresClaim:
             # What was staged takes room on the same disk: without it, the record at least finds its place.
             self._discard_staging()
             self._end(run)
+        self._tidy(run)
 
     def amend(self, run: Run) -> None:
         self.in_one_transaction(lambda link: history.save_run(link, run))
 
     def _end(self, run: Run) -> None:
         def step(link: Link) -> Run:
-            # The rejects that a replay took up are all still there.
-            if self._staging is not None and not self._staging.target.replay:
+            for rejects in self._rejects(link, run):
                 with suppress(psycopg.errors.UndefinedTable), link.raw.transaction():
-                    history.keep_rejects(link, run, self._staging.rejects)
+                    history.keep_rejects(link, run, rejects)
             history.end_run(link, run)
-            self._lease.end(link)
             return run
 
-        self.in_one_transaction(step, done=_ended(run.id))
+        self.in_one_transaction(step, done=_ended(run.id), ends=True)
+
+    def _rejects(self, link: Link, run: Run) -> Iterable[str]:
+        """Where the run's rejects are staged."""
+        if run.partitions is not None:
+            return [f"{quote(name + '_rejects')} ORDER BY {ARRIVAL}" for name in staged_names(link, self._hold)]
+        # Those that a replay took up are all still there.
+        return [self._staging.rejects] if self._staging is not None and not self._staging.target.replay else []
 
     def in_one_transaction(
         self,
@@ -115,23 +107,29 @@ class PostgresClaim:
         *,
         done: Callable[[Link], _T | None] = lambda link: None,
         interrupt: Callable[[], bool] = lambda: False,
+        ends: bool = False,
     ) -> _T:
         """Do it whole or not at all, and only while the lease is held; again, where what was in the way passes.
 
         Where the connection is lost while it commits, nobody knows what became of that. A step that must not be done
         twice looks for what it has done with ``done``, once the transaction that was cut off is over for sure.
+
+        Args:
+            ends: the run ends with it.
         """
 
         def attempt(link: Link) -> _T:
             with link.raw.transaction():
-                self._lease.verify(link)
+                self._hold.verify(link)
                 result = step(link)
-                self._lease.hold(link)
+                self._hold.hold(link)
+                if ends:
+                    self._hold.end(link)
             return result
 
         def again(link: Link) -> _T:
             with link.raw.transaction():
-                self._lease.hold(link)  # which is to wait for the other transaction
+                self._hold.hold(link)  # which is to wait for the other transaction
                 found = done(link)
             return attempt(link) if found is None else found
 
@@ -146,14 +144,14 @@ class PostgresClaim:
         """Try, and try again for as long as it may help; each time with a connection that is there."""
         until, tried = time.monotonic() + PATIENCE, attempt
         while True:
-            self._lease.check()
+            self._hold.check()
             try:
                 return tried(self._connect())
             except (psycopg.Error, DatabaseUnavailable) as error:
                 if interrupt():
                     raise MergeInterrupted("the merge was stopped before its end; nothing was changed") from None
                 if isinstance(error, psycopg.errors.UndefinedTable):  # whoever takes over tidies up
-                    self._lease.verify(self.link())
+                    self._hold.verify(self.link())
                 if not is_passing(error) or time.monotonic() >= until:
                     raise translate(self._database, error) from None
             time.sleep(_PAUSE)
@@ -168,7 +166,7 @@ class PostgresClaim:
         """The connection, anew where it was lost."""
         if self._raw is None or self._raw.closed:
             self._raw = self._database.connect()
-            self._lease.name(self.link())
+            self._hold.name(self.link())
         return Link(self._raw)
 
     def _discard_staging(self) -> None:
@@ -178,25 +176,79 @@ class PostgresClaim:
                 self._staging.close()
             self._staging = None
 
+    def _tidy(self, run: Run) -> None:
+        """Remove what other workers have staged for a run that has ended."""
+        if run.partitions is not None:
+            with suppress(psycopg.Error, EtlError):  # else the next holder does
+                drop_left(self._connect(), self._hold.staging)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Let go: of staging, and last of the lock."""
+        """Let go: of staging, and last of the run."""
         try:
             self._discard_staging()
             if self._raw is not None:
                 self._raw.close()
         finally:
+            self._hold.release()
+
+    @abstractmethod
+    def _made(self, target: Target, run_id: str, loaded_at: str) -> Persistent:
+        """Staging of its own."""
+
+    @abstractmethod
+    def _staged(self, link: Link) -> PostgresStaging:
+        """What is to be merged."""
+
+
+class PostgresClaim(Holder):
+    def __init__(self, database: Database, pipeline: str) -> None:
+        """Take the lock.
+
+        Raises:
+            Busy: another run holds it.
+        """
+        self._lease = Lease(database, pipeline)
+        super().__init__(database, self._lease)
+        try:
+            with translated(database):
+                link = self._connect()
+                link.execute("DELETE FROM etl_partitions WHERE pipeline = ?", [pipeline])
+                drop_left(link, staging_prefix(key(database.schema, pipeline)))
+        except BaseException:
             self._lease.release()
+            raise
+
+    def begin(self, run: Run, *, kept: float | None = None) -> None:
+        def begin(link: Link) -> None:
+            history.begin_run(link, run)
+            self._lease.begin(link, run, kept)
+            add_partitions(link, run, self._lease.fence)
+
+        self.in_one_transaction(begin)
+
+    def left_cancelled(self, run_id: str) -> bool:
+        return self._lease.left_cancelled(run_id)
+
+    def _made(self, target: Target, run_id: str, loaded_at: str) -> Persistent:
+        return Persistent(self, self._lease.staging, target, run_id=run_id, loaded_at=loaded_at)
+
+    def _staged(self, link: Link) -> PostgresStaging:
+        if self._staging is None:
+            raise ValueError("nothing was staged")
+        return self._staging
 
 
-class _Persistent(PostgresStaging):
+class Persistent(PostgresStaging):
     """Staging that outlives its connection."""
 
-    def __init__(self, claim: PostgresClaim, name: str, target: Target, run_id: str, loaded_at: str) -> None:
-        self._claim = claim
-        super().__init__(name, target, run_id=run_id, loaded_at=loaded_at, link=claim.link)
+    def __init__(
+        self, holder: Holder, name: str, target: Target, *, run_id: str, loaded_at: str, first: int = 1
+    ) -> None:
+        self._holder = holder
+        super().__init__(name, target, run_id=run_id, loaded_at=loaded_at, link=holder.link, first=first)
 
     def write(self, batch: Batch) -> None:
         write = super().write
@@ -205,7 +257,7 @@ class _Persistent(PostgresStaging):
             if not self.has(batch):
                 write(batch)
 
-        self._claim.patiently(lambda link: write(batch), again)
+        self._holder.patiently(lambda link: write(batch), again)
 
 
 def _ended(run_id: str) -> Callable[[Link], Run | None]:

@@ -136,10 +136,10 @@ class PostgresDialect:
 POSTGRES: Dialect = PostgresDialect()
 
 
-def staged_columns(columns: Sequence[Column], *, replay: bool) -> str:
+def staged_columns(columns: Sequence[Column], number: str, *, replay: bool = False) -> str:
     """Definitions for staging: the mapped columns, when a replayed row was fetched, and the number of each row."""
     lines = [*map(_definition, columns), *(["loaded_at timestamptz"] if replay else [])]
-    return ", ".join([*lines, f"{ARRIVAL} bigint GENERATED ALWAYS AS IDENTITY (CACHE 1000)"])
+    return ", ".join([*lines, f"{ARRIVAL} bigint {number}"])
 
 
 def _definition(column: Column, *, required: bool = False) -> str:

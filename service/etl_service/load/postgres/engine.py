@@ -96,6 +96,22 @@ MIGRATIONS: Sequence[Migration] = (
             progress text
         ) WITH (fillfactor = 20)""",
     ),
+    (
+        "ALTER TABLE etl_runs ADD COLUMN partitions text",
+        # Runs that are divided among workers: nobody may take over before `until`, though no worker is there just now.
+        "ALTER TABLE etl_claims ADD COLUMN until timestamptz, ADD COLUMN turn timestamptz",
+        f"""CREATE TABLE etl_partitions (
+            fence bigint NOT NULL,
+            idx integer NOT NULL,
+            pipeline {_TEXT} NOT NULL,
+            attempt integer NOT NULL DEFAULT 0,
+            status text NOT NULL DEFAULT 'pending',
+            merges boolean NOT NULL DEFAULT false,
+            record text,
+            staged text,
+            PRIMARY KEY (fence, idx)
+        ) WITH (fillfactor = 20)""",
+    ),
 )
 
 

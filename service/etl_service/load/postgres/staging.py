@@ -7,8 +7,10 @@ transaction, and a key that comes again is looked for at the end, when all rows 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import psycopg
 
@@ -29,7 +31,7 @@ _REJECT_TYPES: tuple[ColumnType, ...] = (
 )  # fmt: skip
 _REJECTS = f"""
     url text, page bigint, idx bigint, field text, reason text, message text, raw text, whole boolean, fetched_at text,
-    {ARRIVAL} bigint GENERATED ALWAYS AS IDENTITY
+    {ARRIVAL} bigint {{}}
 """
 
 
@@ -45,8 +47,15 @@ class PostgresStaging:
         loaded_at: str,
         link: Callable[[], Link],
         kind: str = "UNLOGGED",
+        first: int = 1,
     ) -> None:
-        """``link`` gives the connection as it is now; ``kind`` is TEMPORARY for one that only that connection sees."""
+        """Make it.
+
+        Args:
+            link: gives the connection as it is now.
+            kind: TEMPORARY for one that only that connection sees.
+            first: the number of the first row.
+        """
         self.target = target
         self.run_id = run_id
         self.loaded_at = loaded_at
@@ -59,12 +68,13 @@ class PostgresStaging:
         # Where there is a key, it says all there is about the order.
         self.in_order = "" if target.key else f"ORDER BY s.{ARRIVAL}"
         self.alike = False
+        self.own_name = name
         self._rejects = quote(name + "_rejects")
-        self._name = name
+        self._number = f"GENERATED ALWAYS AS IDENTITY (START WITH {first} CACHE 1000)"
         self._copied = 0
         self._link = link
         self._kind = kind
-        self.connection.execute(f"CREATE {kind} TABLE IF NOT EXISTS {self._rejects} ({_REJECTS})")
+        self.connection.execute(f"CREATE {kind} TABLE IF NOT EXISTS {self._rejects} ({_REJECTS.format(self._number)})")
 
     @property
     def connection(self) -> Link:
@@ -141,9 +151,10 @@ class PostgresStaging:
 
     def _grow(self, link: Link, after: tuple[Column, ...]) -> None:
         if not self.columns:
-            link.execute(f"CREATE {self._kind} TABLE {self.name} ({staged_columns(after, replay=self.target.replay)})")
+            columns = staged_columns(after, self._number, replay=self.target.replay)
+            link.execute(f"CREATE {self._kind} TABLE {self.name} ({columns})")
         else:
-            POSTGRES.widen(link, self._name, self.columns, after, self.target.key)
+            POSTGRES.widen(link, self.own_name, self.columns, after, self.target.key)
 
     def _count(self, batch: Batch) -> None:
         self.columns = conform(self.columns, batch.columns, self.target.table, self.target.key)
@@ -162,11 +173,74 @@ class PostgresStaging:
         return (counts[0], counts[1]) if self.columns else (0, counts[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What one partition has staged, once it is complete."""
+
+    name: str  #: of its table
+    columns: tuple[Column, ...]
+    written: int
+    rejected: int
+    skipped: int
+
+    @classmethod
+    def of(cls, staging: PostgresStaging) -> Staged:
+        return cls(staging.own_name, staging.columns, staging.written, staging.rejected, staging.skipped)
+
+    def to_json(self) -> str:
+        columns = [(column.name, column.type) for column in self.columns]
+        return json.dumps([self.name, columns, self.written, self.rejected, self.skipped])
+
+    @classmethod
+    def from_json(cls, text: str) -> Staged:
+        name, columns, *counts = json.loads(text)
+        return cls(name, tuple(Column(*column) for column in columns), *counts)
+
+
+class Gathered(PostgresStaging):
+    """What the partitions of a run have staged, as one: their tables are put under one that has the same columns.
+
+    To be made inside the transaction that merges it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parts: Sequence[Staged],
+        target: Target,
+        *,
+        run_id: str,
+        loaded_at: str,
+        link: Callable[[], Link],
+    ) -> None:
+        super().__init__(name, target, run_id=run_id, loaded_at=loaded_at, link=link)
+        self._number = "NOT NULL"
+        self.written, self.rejected, self.skipped = (
+            sum(getattr(part, count) for part in parts) for count in ("written", "rejected", "skipped")
+        )
+        self._copied = sum(part.written for part in parts if part.columns)
+        columns = next((part.columns for part in parts if part.columns), ())  # all have the document's
+        if columns:
+            self._grow(self.connection, columns)
+            self.columns = columns
+        for part in parts:
+            self._take_in(part)
+
+    def _take_in(self, part: Staged) -> None:
+        try:
+            if part.columns:
+                self.connection.execute(f"ALTER TABLE {quote(part.name)} INHERIT {self.name}")
+            self.connection.execute(f"ALTER TABLE {quote(part.name + '_rejects')} INHERIT {self._rejects}")
+        except psycopg.errors.UndefinedTable:
+            raise _lost() from None
+
+
 def drop_left(link: Link, prefix: str) -> None:
-    """Remove what dead holders of a pipeline have staged; what one of them still writes to is for the next time."""
+    """Remove what is staged under names that begin so; what is still being written to is for the next time."""
     found = link.execute(
         "SELECT relname FROM pg_class WHERE starts_with(relname, ?) AND relkind = 'r' "
-        "AND relnamespace = quote_ident(current_schema())::regnamespace",
+        "AND relnamespace = quote_ident(current_schema())::regnamespace "
+        "ORDER BY length(relname) DESC",  # those of partitions before what they have been put under
         [prefix],
     ).fetchall()
     for (name,) in found:

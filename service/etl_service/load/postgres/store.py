@@ -17,6 +17,8 @@ from etl_service.load.postgres.claim import PostgresClaim
 from etl_service.load.postgres.connection import Asking, Link, Pool, Streaming, read_dsn
 from etl_service.load.postgres.dialect import POSTGRES
 from etl_service.load.postgres.errors import is_passing, translated
+from etl_service.load.postgres.part import PostgresPart
+from etl_service.load.postgres.partitions import read_progress
 from etl_service.load.postgres.staging import PostgresStaging
 from etl_service.load.sql import Connection
 from etl_service.load.sqlstore import SqlStore
@@ -61,6 +63,9 @@ class PostgresStore(SqlStore):
                 raise Busy(pipeline, run_id)
         return PostgresClaim(self.database, pipeline)
 
+    def join(self, run: Run, index: int, target: Target, loaded_at: str) -> PostgresPart:
+        return PostgresPart(self.database, run, index, target, loaded_at)
+
     def cancel(self, run_id: str) -> bool:
         run = self.run(run_id)
         if run is None or run.ended:
@@ -68,6 +73,10 @@ class PostgresStore(SqlStore):
         with self._reading() as connection:
             lease.ask_to_cancel(connection, run)
         return True
+
+    def let_go(self, run_id: str) -> None:
+        with self._reading() as connection:
+            lease.let_go(connection, run_id)
 
     @contextmanager
     def preview(self, target: Target) -> Iterator[PostgresStaging]:
@@ -117,7 +126,7 @@ class PostgresStore(SqlStore):
             yield Asking(connection)
 
     def _progress(self, connection: Connection, pipeline: str) -> Run | None:
-        return lease.read_progress(connection, pipeline)
+        return read_progress(connection, pipeline)
 
 
 @contextmanager

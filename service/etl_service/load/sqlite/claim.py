@@ -40,7 +40,7 @@ class SqliteClaim:
             self._lock.release()
             raise
 
-    def begin(self, run: Run) -> None:
+    def begin(self, run: Run, *, kept: float | None = None) -> None:
         with translated(self._path):
             self._beside.tidy()  # an earlier attempt may have been cancelled, under the same id
         with self._transaction():
@@ -49,6 +49,9 @@ class SqliteClaim:
             self._lock.name(run.id)
         self._run_id = run.id
         self.publish(run)
+
+    def left_cancelled(self, run_id: str) -> bool:
+        return False  # the wish went with whoever was to hear it
 
     def publish(self, run: Run) -> None:
         # Progress that a full disk does not take is no reason to end a run.

@@ -86,6 +86,7 @@ MIGRATIONS: Sequence[Migration] = (
             PRIMARY KEY (pipeline, name, label)
         ) STRICT""",
     ),
+    ("ALTER TABLE etl_runs ADD COLUMN partitions TEXT",),
 )
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from etl_service.load import reading
-from etl_service.load.errors import DatabaseUnavailable
+from etl_service.load.errors import DatabaseUnavailable, NotDivisible
 from etl_service.load.sql import Connection
 from etl_service.load.sqlite import engine
 from etl_service.load.sqlite.claim import SqliteClaim
@@ -19,7 +19,7 @@ from etl_service.load.sqlite.dialect import SQLITE
 from etl_service.load.sqlite.lock import Beside
 from etl_service.load.sqlite.staging import SqliteStaging
 from etl_service.load.sqlstore import SqlStore
-from etl_service.load.store import Query, Row, Table, Target
+from etl_service.load.store import Part, Query, Row, Table, Target
 from etl_service.model import Run
 
 
@@ -37,6 +37,12 @@ class SqliteStore(SqlStore):
 
     def claim(self, pipeline: str) -> SqliteClaim:
         return SqliteClaim(self.path, Beside(self.path, pipeline))
+
+    def let_go(self, run_id: str) -> None:
+        """A pipeline is held by a process, and by nothing else."""
+
+    def join(self, run: Run, index: int, target: Target, loaded_at: str) -> Part:
+        raise NotDivisible("SQLite takes the rows of one process only; set load.postgres", field="extract.partitions")
 
     def cancel(self, run_id: str) -> bool:
         run = self.run(run_id)
