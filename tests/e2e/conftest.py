@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from e2e.kube import SOURCE, SYSTEM, Kube, Pipeline
-from images.engine import ROOT, why_no_engine
+from images.engine import ROOT, tried, why_no_engine
+
+#: As config/components/postgres names it.
+POSTGRES = "postgres:17-bookworm"
 
 
 @pytest.fixture(scope="package")
@@ -38,6 +41,23 @@ def made_cluster(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> I
         yield Kube(name, kubeconfig)
     finally:
         subprocess.run(["kind", "delete", "cluster", "--name", name], env=environ, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="package")
+def postgres_image(cluster: Kube) -> None:
+    """On the cluster, as this machine has it; where it has none, the cluster pulls it."""
+    load_postgres(cluster)
+
+
+def load_postgres(cluster: Kube) -> None:
+    if not tried("image", "inspect", POSTGRES).returncode:
+        loaded = subprocess.run(
+            ["kind", "load", "docker-image", "--name", cluster.cluster, POSTGRES],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert loaded.returncode == 0, loaded.stderr
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from images.engine import ROOT
 from project.test_documents import blocks
 
 #: As docs/README.md lists them. What monitoring.md says is done where there is a Prometheus: see test_monitoring.py.
-DOCUMENTS = ["install", "first-pipeline", "kubernetes", "secrets", "storage", "troubleshooting"]
+DOCUMENTS = ["install", "first-pipeline", "kubernetes", "postgres", "secrets", "storage", "troubleshooting"]
 
 
-def test_the_commands_of_the_documentation_work_when_pasted(cluster: Kube, tmp_path: Path):
+def test_the_commands_of_the_documentation_work_when_pasted(cluster: Kube, postgres_image: None, tmp_path: Path):
     checkout.copy(tmp_path)
     texts = [(ROOT / f"docs/{name}.md").read_text() for name in DOCUMENTS]
     commands = "".join(block.commands for text in texts for block in blocks(text) if block.on_a_cluster)

@@ -24,6 +24,7 @@ KUSTOMIZATIONS = [
     CONFIG / "install",
     CONFIG / "namespaced",
     CONFIG / "samples",
+    CONFIG / "samples/postgres",
     *sorted(path.parent for path in CONFIG.glob("overlays/*/*/kustomization.yaml")),
 ]
 #: The kustomize that is in kubectl 1.34, too.

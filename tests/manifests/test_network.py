@@ -11,7 +11,7 @@ from etl_operator.manifests import Given, children, request_job
 from etl_operator.resource import read_resource
 from etl_operator.settings import Settings
 from manifests.policies import Network, Outside, Pod, Policy
-from manifests.rendering import CONFIG, of_kind, rendered
+from manifests.rendering import CONFIG, beside, kustomization, of_kind, rendered
 from manifests.who_may import pod, surprises
 from operator_tests.cluster_state import resource
 
@@ -19,18 +19,27 @@ HOME, TEAM = "etlpipeline-system", "etl-prod"
 
 
 @pytest.fixture(scope="module")
-def policies() -> list[Policy]:
-    """Of the overlays of prod, and of the operator for a pipeline there."""
-    overlays = [*rendered(CONFIG / "overlays/prod/operator"), *rendered(CONFIG / "overlays/prod/namespace")]
-    return list(of_kind("NetworkPolicy", [*overlays, *made()]))
+def database(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("database")
+    component = beside(folder, CONFIG / "components/postgres")
+    return rendered(kustomization(folder, namespace=TEAM, components=[component]))
 
 
 @pytest.fixture(scope="module")
-def pods() -> dict[str, list[Pod]]:
+def policies(database: list[dict[str, Any]]) -> list[Policy]:
+    """Of the overlays of prod, of a PostgreSQL there, and of the operator for a pipeline there."""
+    overlays = [*rendered(CONFIG / "overlays/prod/operator"), *rendered(CONFIG / "overlays/prod/namespace")]
+    return list(of_kind("NetworkPolicy", [*overlays, *database, *made()]))
+
+
+@pytest.fixture(scope="module")
+def pods(database: list[dict[str, Any]]) -> dict[str, list[Pod]]:
     """By what they are."""
     (operator,) = of_kind("Deployment", rendered(CONFIG / "overlays/prod/operator"))
+    (server,) = of_kind("StatefulSet", database)
     found = {
         "operator": [_pod(HOME, operator["spec"]["template"], 2)],
+        "database": [_pod(TEAM, server["spec"]["template"], 5)],
         "neighbour": [pod(TEAM, {"app": "other"}, "10.244.0.3"), pod(HOME, {"app": "other"}, "10.244.0.4")],
     }
     for number, one in enumerate(made(), 10):
@@ -39,6 +48,7 @@ def pods() -> dict[str, list[Pod]]:
             found.setdefault(component, []).append(_pod(TEAM, template, number))
     assert {name: len(pods) for name, pods in found.items()} == {
         "operator": 1,
+        "database": 1,
         "neighbour": 2,
         "service": 1,
         "frontend": 1,
@@ -68,7 +78,9 @@ def test_who_may_talk_to_whom_is_as_the_table_says(policies, pods):
     assert surprises(policies, pods) == []
 
 
-@pytest.mark.parametrize("kind", ["default-deny", "etl-operator", "posts-service", "posts-run", "posts-frontend"])
+@pytest.mark.parametrize(
+    "kind", ["default-deny", "etl-operator", "posts-service", "posts-run", "posts-frontend", "postgres"]
+)
 def test_a_policy_that_is_missing_or_admits_all_is_noticed(kind, policies, pods):
     others = [policy for policy in policies if policy["metadata"]["name"] != kind]
     open_ = copy.deepcopy([policy for policy in policies if policy["metadata"]["name"] == kind])

@@ -66,8 +66,9 @@ def test_the_operator_of_chosen_namespaces_is_bound_in_each_of_them(tmp_path: Pa
 
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=shown)
 def test_no_pod_has_a_token_but_the_operators(path: Path):
-    for deployment in of_kind("Deployment", rendered(path)):
-        has_token = deployment["spec"]["template"]["spec"]["automountServiceAccountToken"]
-        assert has_token is (deployment["metadata"]["name"] == "etl-operator")
+    for kind in ("Deployment", "StatefulSet"):
+        for one in of_kind(kind, rendered(path)):
+            has_token = one["spec"]["template"]["spec"]["automountServiceAccountToken"]
+            assert has_token is (one["metadata"]["name"] == "etl-operator")
     for account in of_kind("ServiceAccount", rendered(path)):
         assert account["automountServiceAccountToken"] is False

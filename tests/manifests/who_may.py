@@ -1,4 +1,4 @@
-"""Who may talk to whom on a cluster with the overlays of prod: all of it, so that what is not said here may not."""
+"""Who may talk to whom on a cluster with the overlays of prod, and a PostgreSQL: all of it, so that what is not said here may not."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import product
 from etl_operator.kinds import METRICS_LABEL, OPERATOR
 from manifests.policies import Network, Outside, Peer, Pod, Policy
 
-PORTS = (53, 80, 443, 3000, 5353, 6443, 8000, 8080, 8443, 16443)
+PORTS = (53, 80, 443, 3000, 5353, 5432, 6443, 8000, 8080, 8443, 16443)
 #: Of DNS and of the API server, behind their Services.
 _DNS, _API = (53, 5353), (443, 6443, 8443, 16443)
 
 #: Those of whom policies speak; the neighbours are other pods in the namespaces of pipelines and of the operator.
-OURS = ("operator", "service", "run", "frontend", "neighbour")
+OURS = ("operator", "service", "run", "frontend", "database", "neighbour")
 #: Pods that no policy of ours selects.
 OTHERS = ("stranger", "impostor", "prometheus", "source", "dns")
 ADDRESSES = ("client", "api server", "public source", "public source in IPv6", "private source")
@@ -29,6 +29,8 @@ _MAY: Sequence[tuple[Collection[str], Collection[str], Collection[int]]] = (
     ((*OTHERS, *ADDRESSES, *METADATA, *_READERS), ["frontend"], [8080]),
     (("frontend", "operator", "prometheus"), ["service"], [8000]),
     (["prometheus"], ["operator"], [8080]),
+    # What runs load is in the database, which is the pipelines' alone.
+    (_READERS, ["database"], [5432]),
     # The API server's address is not known, nor is that of DNS, which may be on the node's link.
     (["operator"], (*OTHERS, *ADDRESSES, *METADATA), _API),
     (("operator", "frontend", *_READERS), (*OTHERS, *ADDRESSES, *METADATA), _DNS),
@@ -46,7 +48,7 @@ def asked() -> Iterator[tuple[str, str, int]]:
 
 def surprises(policies: Sequence[Policy], ours: Mapping[str, Sequence[Pod]]) -> list[str]:
     """Where the policies, however the network reads them, differ from the table."""
-    peers: dict[str, Sequence[Peer]] = {**_STRANGERS, **ours}
+    peers: dict[str, Sequence[Peer]] = {**dict.fromkeys(OURS, ()), **_STRANGERS, **ours}
     found = []
     for blocks_hold_pods in (True, False):
         network = Network(tuple(policies), blocks_hold_pods)
