@@ -14,3 +14,8 @@ export function inWords(t, counts) {
 export function seconds(run, now) {
   return Math.max(0, ((run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.started_at)) / 1000);
 }
+
+/** How many of a run's partitions are complete. */
+export function done(partitions) {
+  return partitions.filter(({ status }) => status === 'succeeded').length;
+}

@@ -1,6 +1,6 @@
 // What is around every view: the pipeline's name and state, the one button, the ways to go, and what must be said.
 
-import { seconds } from './counts.js';
+import { done, seconds } from './counts.js';
 import { h } from './dom.js';
 import { LANGUAGES } from './i18n.js';
 import { icon, outcome, runLink, trouble, when } from './parts.js';
@@ -57,6 +57,7 @@ function progress(page, run) {
   const { fetched } = run.counts;
   const parts = [
     t(`progress.${run.phase}`),
+    run.partitions && t('partitions.progress', { n: run.partitions.length, done: f.number(done(run.partitions)) }),
     t('pages', { n: run.pages }),
     t('records', { n: fetched }),
     took >= 1 && fetched > 0 && t('progress.rate', { n: Math.round(fetched / took) }),

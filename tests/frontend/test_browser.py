@@ -126,6 +126,74 @@ def test_progress_shows_without_events_too(site, look, tmp_path):
         expect(page.locator("#said")).to_have_text("Run succeeded. 6 fetched: 6 new.")
 
 
+GROUPS = [f"group-{number}" for number in range(30)]
+
+
+@pytest.fixture
+def divided(site, postgres, tmp_path):
+    """A pipeline in thirty partitions, which three workers read; and its source."""
+    schema = postgres.fresh_schema()
+    records = [{"id": number, "title": f"post {number}", "group": GROUPS[number % 30]} for number in range(90)]
+    with serving(MemorySource(records, page_size=2)) as source:
+        document = written(
+            tmp_path,
+            source.url,
+            extract={"partitions": {"param": "group", "values": GROUPS, "parallelism": 3}},
+            load={"postgres": {"dsn": {"env": "POSTGRES_DSN"}, "schema": schema}},
+        )
+        yield site(document, POSTGRES_DSN=postgres.dsn()), source
+
+
+def test_a_run_in_partitions_shows_how_far_each_is(divided, look):
+    served, source = divided
+    page = look(served)
+    with source.held(after=1):
+        page.get_by_role("button", name="Run now").first.click()
+        expect(page.get_by_role("group", name="Run under way")).to_contain_text("0 of 30 partitions")
+        run = served.get("etl/runs?limit=1")[0]["id"]
+        page.goto(f"{served.url}/#/runs/{run}")
+        table = page.get_by_role("table", name="The partitions of the run").first
+        expect(table.get_by_role("row")).to_have_count(1 + 3)  # those that somebody is at work on
+        expect(table).to_contain_text("group=group-0")
+        page.get_by_text("The other 27").click()
+        expect(page.get_by_role("row", name="group=group-29 waiting")).to_be_visible()
+    expect(page.get_by_text("30 of 30 are complete.")).to_be_visible(timeout=60_000)
+    page.get_by_text("All 30").click()
+    expect(page.get_by_role("row", name="group=group-29 succeeded 3 2 1")).to_be_visible()
+
+
+@pytest.mark.console("409")
+def test_where_runs_in_partitions_are_asked_for_is_told(divided, look):
+    served, _ = divided
+    served.stop()
+    served.environ = {**served.environ, "ETL_RUN_WITH": "kubectl annotate --overwrite etlpipeline/posts …"}
+    served.start()
+
+    page = look(served)
+    page.get_by_role("button", name="Run now").first.click()
+
+    expect(page.locator(".trouble-what").first).to_contain_text("does not start the workers of a run in partitions")
+    expect(page.locator(".trouble-remedy").first).to_contain_text("kubectl annotate --overwrite etlpipeline/posts …")
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (360, "dark")])
+def test_axe_finds_nothing_in_the_partitions_of_a_run(divided, look, width, theme):
+    axe = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+    if not axe.is_file():
+        pytest.skip("axe-core is not installed; run `npm ci --prefix tests/frontend`, or `make test`")
+    served, source = divided
+    source.failing["group-1"] = 99
+    run = served.run()
+    assert run["reason"] == "SourceFailed"
+
+    page = look(served, f"#/runs/{run['id']}", width=width, color_scheme=theme)
+    expect(page.get_by_role("row", name="group=group-1 failed")).to_be_visible()
+    page.evaluate(axe.read_text())
+
+    assert page.evaluate("() => axe.run({resultTypes: ['violations']}).then(({violations}) => violations)") == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_nothing_is_asked_while_the_tab_is_hidden(posts, look):
     page = look(posts)
     expect(page.locator(".figures")).to_be_visible()

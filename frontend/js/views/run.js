@@ -5,6 +5,7 @@ import { h } from '../dom.js';
 import { copyButton, empty, facts, icon, loaded, outcome, section, trouble, when } from '../parts.js';
 import { pretty } from '../json.js';
 import { link } from '../router.js';
+import { partitions } from './partitions.js';
 
 const PHASES = ['extract', 'transform', 'load'];
 const SHOWN_REJECTS = 100;
@@ -38,6 +39,7 @@ export function show(page) {
         const fresh = page.live.run?.id === record.id ? page.live.run : record;
         return [
           summary(page, fresh),
+          fresh.partitions && partitions(page, fresh),
           fresh.status !== 'running' && fresh.counts.rejected > 0 && rejected(page, fresh, rejects),
         ];
       },

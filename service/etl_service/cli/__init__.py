@@ -19,6 +19,7 @@ from etl_service.errors import EtlError
 _COMMANDS = {
     "run": "etl_service.cli.run",
     "work": "etl_service.cli.work",
+    "hand": "etl_service.cli.hands",
     "preview": "etl_service.cli.preview",
     "serve": "etl_service.cli.serve",
     "check": "etl_service.cli.check",

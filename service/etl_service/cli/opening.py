@@ -78,10 +78,14 @@ def read_document(file: Path | None, settings: Settings) -> tuple[Path, EtlPipel
 
 def open_all(file: Path | None, settings: Settings) -> Opened:
     """The document and its store, which is made where it is not there yet, and closed when the command ends."""
+    return open_pipeline(*read_document(file, settings), settings)
+
+
+def open_pipeline(document: Path, pipeline: EtlPipeline, settings: Settings) -> Opened:
+    """The same of a document that has been read."""
     from etl_service.load import open_store
     from etl_service.spec import read_secret
 
-    document, pipeline = read_document(file, settings)
     secrets = partial(read_secret, environ=os.environ, folder=settings.secrets, base=document.absolute().parent)
     store = open_store(pipeline.spec.load, settings.database, secrets)
     click.get_current_context().call_on_close(store.close)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,9 @@ import click
 from etl_service.cli.opening import database_option, file_argument, open_all, output_option, settings_for
 
 if TYPE_CHECKING:
-    from etl_service.model import Trigger
+    from etl_service.cli.running import Listener
+    from etl_service.model import Run, Trigger
+    from etl_service.runs import World
 
 
 @click.command("run", short_help="Run the pipeline once.")
@@ -58,8 +59,8 @@ def command(
       3  another run of the pipeline is under way
     """
     from etl_service import runs
+    from etl_service.cli.hands import Hands
     from etl_service.cli.running import announcing, carry_out
-    from etl_service.cli.work import start_worker
     from etl_service.load.errors import Busy
     from etl_service.runs.errors import Suspended
 
@@ -73,12 +74,10 @@ def command(
         patience = (
             timedelta(seconds=wait) if wait is not None else spec.run.deadline if trigger == "request" else timedelta()
         )
-        try:
-            carry_out(
-                opened,
-                announcer,
-                output,
-                lambda world, on_begin, on_progress: runs.run(
+
+        async def start(world: World, on_begin: Listener, on_progress: Listener) -> Run:
+            async with Hands(opened) as hands:
+                return await runs.run(
                     opened.pipeline,
                     opened.store,
                     trigger=trigger,
@@ -87,9 +86,11 @@ def command(
                     patience=patience,
                     on_begin=on_begin,
                     on_progress=on_progress,
-                    start_worker=partial(start_worker, opened),
-                ),
-            )
+                    start_worker=hands,
+                )
+
+        try:
+            carry_out(opened, announcer, output, start)
         except Busy as busy:
             if trigger != "schedule":
                 raise

@@ -38,7 +38,7 @@ def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -
         EtlError: it did not begin.
     """
     progress = progress_for(opened.settings, quiet=announcer.enabled)
-    run, began = asyncio.run(supervised(opened, announcer, progress, start))
+    run, began = asyncio.run(supervised(opened, start, progress, announcer))
     if log := opened.settings.termination_log:
         leave(log, Announcement(run=run, rows=rows_of(opened.store, opened.pipeline.spec.load.table)))
     if not began:
@@ -93,7 +93,12 @@ def announcing(enabled: bool) -> Iterator[Announcer]:
 
 
 async def supervised(
-    opened: Opened, announcer: Announcer, progress: Progress, start: Start, *, parent: int | None = None
+    opened: Opened,
+    start: Start,
+    progress: Progress,
+    announcer: Announcer | None = None,
+    *,
+    parent: int | None = None,
 ) -> tuple[Run, bool]:
     """The run's record, and whether it was begun here.
 
@@ -106,7 +111,8 @@ async def supervised(
     def on_begin(run: Run) -> None:
         begun.append(run)
         logs.bind(run=run.id)
-        announcer.begun(run)
+        if announcer:
+            announcer.begun(run)
         progress.begin(run)
 
     world = World(
