@@ -135,8 +135,10 @@ class ByPage(Pager):
                 f"{self.param}, or its pages are of uneven size; divide by values or ranges instead"
             )
             raise PaginationInvalid(what, progress.place)
-        following = next(self.likely(request, progress), None)
-        return following if progress.count else None
+        if not progress.count:
+            return None
+        following = self._at(request.position + self.stride)
+        return following if _has_to_see_the_end(self, progress) else next(self.likely(request, progress), None)
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
         if self.stride == 1:
@@ -172,7 +174,8 @@ class ByOffset(Pager):
         if progress.count != expected:
             what = f"it has {progress.count} records where {expected} were asked for, and others read on from there"
             raise PaginationInvalid(f"{what}; set limit to as many as the source gives", progress.place)
-        return next(self.likely(request, progress), None)
+        following = self._at(request.position + self.stride * self.limit)
+        return following if _has_to_see_the_end(self, progress) else next(self.likely(request, progress), None)
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
         if self.stride == 1:
@@ -273,6 +276,15 @@ def _told_total(progress: Progress) -> int:
         what = "the source does not tell how many records it has; divide by values or ranges instead"
         raise PaginationInvalid(what, progress.place)
     return progress.total or 0
+
+
+def _has_to_see_the_end(pager: Pager, progress: Progress) -> bool:
+    """Whether a second page is wanted though there may be none.
+
+    A source that does not know the parameter gives each worker the same page. That shows with a second one, and it is
+    enough that one worker sees it.
+    """
+    return pager.index == 1 and 0 < progress.count == progress.fetched
 
 
 def _pages_left(progress: Progress) -> int:
