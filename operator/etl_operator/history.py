@@ -23,8 +23,8 @@ from etl_operator.runs import OF_JOBS
 
 #: Seconds from one round to the next, and how many services are asked a second at most.
 _ROUND, _PACE = 10.0, 20
-#: Seconds until a service is given up for this round, and the most bytes of an answer.
-_TIMEOUT, _MOST = aiohttp.ClientTimeout(total=5), 2**20
+#: Seconds until a service is given up for this round, and the most bytes of an answer: a run may have 500 partitions.
+_TIMEOUT, _MOST = aiohttp.ClientTimeout(total=5), 2**22
 #: How far the clock of a node may be ahead of the operator's.
 _AHEAD = timedelta(minutes=5)
 

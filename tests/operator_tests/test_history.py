@@ -60,6 +60,19 @@ def test_runs_that_no_job_carries_out_are_told_with_the_rows_after_them():
     assert told == Told([RUN], 97)
 
 
+def test_a_history_of_runs_in_as_many_partitions_as_there_may_be_is_read():
+    partition = {
+        "index": 0,
+        "name": "since=2024-01-01",
+        "status": "failed",
+        "reason": "HttpError",
+        "message": "x" * 200,
+    }
+    long = [RUN | {"id": f"r-{number}", "trigger": "request", "partitions": [partition] * 500} for number in range(9)]
+
+    assert ask([RUN, *long], {"rows": 97}) == Told([RUN], 97)
+
+
 def test_a_node_whose_clock_is_a_little_ahead_is_believed():
     ahead = RUN | {"ended_at": "2026-03-01T12:02:00Z"}
 
@@ -95,7 +108,7 @@ def test_how_far_a_run_has_come_is_nothing_new():
         [RUN | {"started_at": "2026-03-01T12:10:00Z", "ended_at": None, "status": "running"}],
         [RUN | {"message": "x" * 20_000}],
         "elsewhere",
-        ["x" * 2**20],
+        ["x" * 2**22],
     ],
 )
 def test_what_is_no_history_is_not_taken_for_one(runs):

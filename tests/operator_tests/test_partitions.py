@@ -21,6 +21,7 @@ def divided(**partitions: Any) -> dict[str, Any]:
     return resource(
         {
             "extract": {"url": "https://api.example.com/posts", "partitions": wanted},
+            "transform": {"columns": [{"name": "id", "type": "integer"}]},
             "load": {"table": "posts", "key": ["id"], "postgres": {"dsn": REF}},
         }
     )

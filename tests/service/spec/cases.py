@@ -60,7 +60,7 @@ def load(**fields: Any) -> dict[str, Any]:
 def divided(partitions: dict[str, Any], **extract: Any) -> dict[str, Any]:
     """A document whose runs are divided among workers."""
     stored = {"postgres": {"dsn": {"secretKeyRef": REF}}}
-    return {"spec": {"extract": {"partitions": partitions, **extract}, "load": stored}}
+    return {"spec": {"extract": {"partitions": partitions, **extract}, "transform": {"columns": [ID]}, "load": stored}}
 
 
 def columns(*columns: dict[str, Any]) -> dict[str, Any]:
@@ -354,7 +354,18 @@ COUNTED = {"page": {"totalPath": "/total"}}
 UNCOUNTED: list[dict[str, Any]] = [{}, {"link": {}}, {"page": {}}, {"offset": {"limit": 5}}]
 
 PARTITIONS = [
-    Case("spec.extract.partitions", extract(partitions=VALUES), "SQLite takes the rows of one process", by_server=True),
+    Case(
+        "spec.extract.partitions",
+        {"spec": {"extract": {"partitions": VALUES}, "transform": {"columns": [ID]}}},
+        "SQLite takes the rows of one process",
+        by_server=True,
+    ),
+    Case(
+        "spec.extract.partitions",
+        changed({"spec": {"transform": {"columns": LEFT_OUT}}}, divided(VALUES)),
+        "the columns are inferred",
+        by_server=True,
+    ),
     Case("spec.extract.partitions", divided({}), "sets none of count, values and from", by_server=True),
     Case("spec.extract.partitions", divided(VALUES | RANGES), "sets several of count, values", by_server=True),
     Case("spec.extract.partitions.param", divided({"values": ["books"]}), "is missing", by_server=True),
