@@ -1,4 +1,7 @@
-"""Who may talk to whom on a cluster with the overlays of prod, and a PostgreSQL: all of it, so that what is not said here may not."""
+"""Who may talk to whom on a cluster with the overlays of prod, and a PostgreSQL.
+
+It is all of it: what is not said here may not.
+"""
 
 from __future__ import annotations
 

@@ -42,24 +42,29 @@ function table(page, parts) {
           ),
         ),
       ),
-      h.tbody(parts.map((part) => row(page, part))),
+      h.tbody(parts.map((part) => rows(page, part))),
     ),
   );
 }
 
-function row(page, part) {
+function rows(page, part) {
   const { f } = page;
   const isBad = !['succeeded', 'running', 'pending'].includes(part.status);
-  return h.tr(
-    { key: part.index },
-    h.td({ class: 'number' }, f.number(part.index)),
-    h.th({ scope: 'row' }, h.span({ class: 'wrap' }, part.name)),
-    h.td(
-      outcome(page, part.status),
-      isBad && part.reason && h.p({ class: 'small wrap', lang: 'en' }, h.code(part.reason), ' ', part.message),
+  return [
+    h.tr(
+      { key: part.index },
+      h.td({ class: 'number' }, f.number(part.index)),
+      h.th({ scope: 'row' }, h.span({ class: 'wrap' }, part.name)),
+      h.td(outcome(page, part.status)),
+      [part.fetched, part.pages, part.attempt].map((number) =>
+        h.td({ class: `number${number ? '' : ' is-zero'}` }, f.number(number)),
+      ),
     ),
-    [part.fetched, part.pages, part.attempt].map((number) =>
-      h.td({ class: `number${number ? '' : ' is-zero'}` }, f.number(number)),
-    ),
-  );
+    isBad &&
+      part.reason &&
+      h.tr(
+        { key: `${part.index} why` },
+        h.td({ class: 'small wrap', colspan: '6', lang: 'en' }, h.code(part.reason), ' ', part.message),
+      ),
+  ];
 }
