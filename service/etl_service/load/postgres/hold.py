@@ -33,6 +33,7 @@ class Hold(ABC):
         self._key = key(database.schema, pipeline)
         self.run_id = ""
         self._progress: str | None = None
+        self._shown: str | None = None
         self._cancelled = ""
         self._connection = self._connect()
         self._released = threading.Event()
@@ -45,6 +46,10 @@ class Hold(ABC):
 
     def publish(self, run: Run) -> None:
         self._progress = run.model_dump_json()
+
+    def _news(self) -> str | None:
+        """Progress that has not been shown yet; whoever has shown it says so in ``_shown``."""
+        return self._progress if self._progress != self._shown else None
 
     def cancelled(self) -> bool:
         return self._cancelled == self.run_id != ""

@@ -60,7 +60,8 @@ class Lease(Hold):
             "WHERE pipeline = ? AND fence = ?",
             [run.id, run.model_dump_json(), kept, self.pipeline, self.fence],
         )
-        self.run_id, self._progress, self._cancelled = run.id, run.model_dump_json(), ""
+        self.run_id, self._cancelled = run.id, ""
+        self._shown = self._progress = run.model_dump_json()
 
     def left_cancelled(self, run_id: str) -> bool:
         """Whether the run that had the pipeline before had been asked to end."""
@@ -140,14 +141,16 @@ class Lease(Hold):
     def _renew(self, link: Link) -> None:
         if not self._locked:
             self._lock_again(link)
+        news = self._news()
         found = link.execute(
-            "UPDATE etl_claims SET expires_at = now() + make_interval(secs => ?), progress = ? "
+            "UPDATE etl_claims SET expires_at = now() + make_interval(secs => ?), progress = coalesce(?, progress) "
             "WHERE pipeline = ? AND fence = ? RETURNING cancel",
-            [LEASE, self._progress, self.pipeline, self.fence],
+            [LEASE, news, self.pipeline, self.fence],
         ).fetchone()
         if found is None:
             self.lost = True
         else:
+            self._shown = news or self._shown
             self._cancelled = found[0] or ""
 
     def _connect(self) -> psycopg.Connection[Any]:

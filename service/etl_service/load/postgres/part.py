@@ -82,10 +82,11 @@ class Membership(Hold):
         self.check()
 
     def _renew(self, link: Link) -> None:
+        news = self._news()
         mine = link.execute(
             "UPDATE etl_partitions SET record = CASE WHEN status = 'running' THEN coalesce(?, record) ELSE record END "
             "WHERE fence = ? AND idx = ? AND attempt = ? RETURNING 1",
-            [self._progress, self.fence, self.index, self.attempt],
+            [news, self.fence, self.index, self.attempt],
         ).fetchone()
         found = link.execute(
             "SELECT cancel FROM etl_claims WHERE pipeline = ? AND fence = ? AND run_id = ?",
@@ -94,6 +95,7 @@ class Membership(Hold):
         if mine is None or found is None:
             self.lost = True
         else:
+            self._shown = news or self._shown
             self._cancelled = found[0] or ""
 
     def take(self, interval: float) -> float:
