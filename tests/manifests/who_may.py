@@ -1,4 +1,5 @@
-"""Who may talk to whom on a cluster with the overlays of prod, and a PostgreSQL: all of it, so that what is not said here may not."""
+"""Who may talk to whom on a cluster with the overlays of prod, and a PostgreSQL: all of it, so that what is not said
+here may not."""
 
 from __future__ import annotations
 
