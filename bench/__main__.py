@@ -17,6 +17,8 @@ MEASURES: dict[str, Callable[[Workshop, int], list[Result]]] = {
     "start": lambda shop, repeat: [measures.start_up(shop, 5 * repeat)],
     "load": lambda shop, repeat: [measures.throughput(shop, rows, repeat) for rows in (100_000, 1_000_000)],
     "postgres": measures.postgres,
+    "partitions": measures.partitions,
+    "ten-million": measures.ten_million,
     "memory": lambda shop, _: [
         measures.memory(shop, rows, page) for rows in (1_000_000, 2_000_000) for page in (None, 1000)
     ],

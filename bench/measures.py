@@ -87,6 +87,34 @@ def same_rows_in_postgres(shop: Workshop, url: str, server: Server) -> None:
             raise SystemExit("the engine and the bare script have loaded different rows")
 
 
+def partitions(shop: Workshop, repeat: int) -> list[Result]:
+    """Rows a second from a source that takes its time, by workers who have as much to read each, however many."""
+    pages, page, latency = 120, 100, 0.5
+    results = []
+    with workshop.postgres() as server:
+        alone = 0.0
+        for workers in (1, 2, 4, 8, 16):
+            rows = workers * pages * page
+            with source(rows, latency=latency) as url:
+                document = shop.document(url, page=page, schema=server.fresh_schema(), workers=workers)
+                speed = rows / etl_run(document, shop.database()).seconds
+            alone = alone or speed
+            linear = workers * alone
+            what = f"{workers} workers, a source of {latency:g} s a page"
+            results.append(Result(what, PER_SECOND(speed), PER_SECOND(linear), speed / linear, at_least=0.9))
+    return results
+
+
+def ten_million(shop: Workshop, repeat: int) -> list[Result]:
+    """The most that any process of a run with 16 partitions holds; its rows a second stand beside it."""
+    rows = 10_000_000
+    with workshop.postgres() as server, source(rows) as url:
+        document = shop.document(url, page=1000, schema=server.fresh_schema(), workers=16)
+        ours = etl_run(document, shop.database())
+    what = f"peak memory of each process, {rows:,} rows in 16 partitions"
+    return [Result(what, MB(ours.megabytes), PER_SECOND(rows / ours.seconds), ours.megabytes, below=150)]
+
+
 def memory(shop: Workshop, rows: int, page: int | None) -> Result:
     """The most that a run ever holds."""
     with source(rows) as url:

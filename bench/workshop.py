@@ -28,9 +28,21 @@ class Workshop:
         """A database that is not there yet."""
         return self.folder / f"{next(self.numbers)}.db"
 
-    def document(self, source: str, *, page: int | None = None, schema: str | None = None) -> Path:
-        """The pipeline document that reads the source, whole or in pages of so many; into PostgreSQL's schema."""
-        url = f"{source}/posts" + (f"?_page=1&_limit={page}\n    pagination: {{link: {{}}}}" if page else "")
+    def document(
+        self, source: str, *, page: int | None = None, schema: str | None = None, workers: int | None = None
+    ) -> Path:
+        """The pipeline document that reads the source, whole or in pages of so many; into PostgreSQL's schema.
+
+        Args:
+            workers: how many read it at a time, each of whom asks for one page after the other.
+        """
+        url = f"{source}/posts"
+        if workers:
+            way = f"{{param: _page, size: {page}, sizeParam: _limit, totalHeader: X-Total-Count}}"
+            url += f"\n    pagination: {{page: {way}}}\n    limits: {{concurrency: 1}}"
+            url += f"\n    partitions: {{count: {workers}, parallelism: {workers}}}" if workers > 1 else ""
+        elif page:
+            url += f"?_page=1&_limit={page}\n    pagination: {{link: {{}}}}"
         document = self.folder / f"{next(self.numbers)}.yaml"
         there = f"    postgres: {{dsn: {{env: POSTGRES_DSN}}, schema: {schema}}}\n" if schema else ""
         document.write_text(DOCUMENT.substitute(url=url) + there)
@@ -43,9 +55,11 @@ def workshop() -> Iterator[Workshop]:
         yield Workshop(Path(folder))
 
 
-def source(rows: int) -> AbstractContextManager[str]:
+def source(rows: int, *, latency: float = 0) -> AbstractContextManager[str]:
+    """Posts over HTTP, each page after so many seconds."""
     port = processes.free_port()
-    return processes.serving(["-m", "bench.source", "--rows", str(rows), "--port", str(port)], port)
+    given = ["--rows", str(rows), "--port", str(port), "--latency", str(latency)]
+    return processes.serving(["-m", "bench.source", *given], port)
 
 
 def etl_run(document: Path, database: Path) -> processes.Finished:

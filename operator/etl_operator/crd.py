@@ -171,6 +171,15 @@ _RUN: dict[str, Any] = {
             name: {"type": "integer", "format": "int64"}
             for name in ("fetched", "inserted", "updated", "unchanged", "rejected", "skipped", "deleted")
         },
+        "partitions": {
+            "type": "object",
+            "description": "How far its partitions are, where it is divided among several pods.",
+            "properties": {
+                "count": _count("How many there are."),
+                "completed": _text("Indexes of those that are complete, such as 0-4,7; not there while none is."),
+                "failed": _text("Indexes of those that failed for good."),
+            },
+        },
     },
 }
 

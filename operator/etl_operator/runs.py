@@ -8,6 +8,7 @@ from typing import Any
 from etl_operator.kinds import REQUEST_ANNOTATION, TRIGGER_LABEL
 from etl_operator.manifests.run import KEPT, MEMORY
 from etl_operator.observed import Object, Observed, condition
+from etl_operator.partitions import index_of, is_divided, progress, suspects
 from etl_operator.pods import Cause, cause_of_death, obstacle, report_of
 from etl_operator.resource import Resource
 
@@ -114,8 +115,9 @@ def _record(job: Object, observed: Observed, before: Record | None) -> Record:
         "startTime": status.get("startTime") or metadata["creationTimestamp"],
         "result": "Running",
     }
-    report = next((found for pod in pods[:1] if (found := report_of(pod))), None)
-    failed = condition(job, "Failed")
+    if is_divided(job):
+        record["partitions"] = progress(job)
+    report, failed = _last_words(job, pods), condition(job, "Failed")
     if condition(job, "Complete"):
         record["endTime"] = status.get("completionTime") or record["startTime"]
         record["result"] = "Succeeded"
@@ -123,12 +125,26 @@ def _record(job: Object, observed: Observed, before: Record | None) -> Record:
         record["endTime"] = failed["lastTransitionTime"]
         record["result"] = "Interrupted"
     else:
-        return record | _as_fields(_trouble(pods) if pods else _known(before))
+        return record | _as_fields(_trouble(job, pods) if pods else _known(before))
     if report:
         return record | dict(_reported(report))
     if before and before["result"] != "Running":  # its pods have gone since
         return before
-    return record | (_as_fields(_cause(failed, pods, before)) if failed else {})
+    return record | (_as_fields(_cause(failed, job, pods, before)) if failed else {})
+
+
+def _last_words(job: Object, pods: Sequence[Object]) -> Mapping[str, Any] | None:
+    """Those that tell how the run has ended: the newest pod's, or of a run in partitions those of any pod.
+
+    There a worker ends well only where others have partitions left, or the run has succeeded. So a complete Job has
+    succeeded, though the pod that merged may be gone with its node, and the words of all others say "running".
+    """
+    if not is_divided(job):
+        return report_of(pods[0]) if pods else None
+    of_runs = [report for pod in pods if "run" in (report := report_of(pod) or {})]
+    if of_runs:
+        return next((report for report in of_runs if report["run"]["status"] != "running"), None)
+    return next(filter(None, map(report_of, suspects(job, pods))), None)
 
 
 def _reported(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -144,28 +160,39 @@ def _reported(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "message", refusal["message"]
 
 
-def _trouble(pods: Sequence[Object]) -> Cause | None:
-    """What a run under way is up against."""
-    for pod in pods:
-        if found := obstacle(pod) or cause_of_death(pod, memory=_memory(pod)) or _failed_attempt(pod):
+def _trouble(job: Object, pods: Sequence[Object]) -> Cause | None:
+    """What a run under way is up against, and which of its partitions is."""
+    for pod in suspects(job, pods) if is_divided(job) else pods:
+        index = index_of(pod) if is_divided(job) else None
+        if found := obstacle(pod) or cause_of_death(pod, memory=_memory(pod)):
+            return found if index is None else Cause(found.reason, f"partition {index}: {found.message}")
+        if found := _failed_attempt(pod, index):
             return found
     return None
 
 
-def _failed_attempt(pod: Object) -> Cause | None:
+def _failed_attempt(pod: Object, index: str | None) -> Cause | None:
     """What an attempt has said of itself, where it failed."""
-    report = report_of(pod)
+    report = report_of(pod) or {}
+    for partition in report.get("run", {}).get("partitions") or ():
+        if partition["status"] in ("failed", "interrupted") and partition.get("reason"):
+            where = f"partition {index} ({partition['name']})"
+            return Cause(partition["reason"], f"{where}: an attempt failed: {partition['message']}")
     said = dict(_reported(report)) if report else {}
-    return Cause(said["reason"], f"an attempt failed: {said['message']}") if "reason" in said else None
+    if "reason" not in said:
+        return None
+    where = "" if index is None else f"partition {index}: "
+    return Cause(said["reason"], f"{where}an attempt failed: {said['message']}")
 
 
-def _cause(failed: Object, pods: Sequence[Object], before: Record | None) -> Cause:
+def _cause(failed: Object, job: Object, pods: Sequence[Object], before: Record | None) -> Cause:
     """Why a Job failed whose run left no last words."""
-    known = _trouble(pods) or _known(before)
+    known = _trouble(job, pods) or _known(before)
     if failed.get("reason") != "DeadlineExceeded":
         return known or Cause(failed.get("reason") or "JobFailed", failed.get("message") or "its Job failed")
     if known and known.reason in ("Unschedulable", "ImagePullFailed"):
-        return Cause(known.reason, f"it did not begin within its deadline: {known.message}")
+        ended = "end" if is_divided(job) else "begin"
+        return Cause(known.reason, f"it did not {ended} within its deadline: {known.message}")
     return Cause("DeadlineExceeded", "it did not end within its deadline; raise run.deadline, or make the run smaller")
 
 

@@ -56,6 +56,9 @@ class Settings:
     changes_per_minute: int = 120
     #: ETL_KEEP_SCHEDULE: yes, or no where something else keeps it, as a CronJob does on a cluster.
     keep_schedule: bool = True
+    #: ETL_RUN_WITH: the command that asks for a run in partitions, where this service is not to start its workers
+    #: itself; it then refuses such a run, and tells the command.
+    run_with: str | None = None
     #: ETL_TERMINATION_LOG: a file in which a run leaves its record, at most 4 KiB of it.
     termination_log: Path | None = None
     #: ETL_LOST_RUNS: a file in which others tell what became of runs that could not say it.
@@ -98,6 +101,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         api_protect=protect,
         changes_per_minute=_number(given, "ETL_CHANGES_PER_MINUTE", default.changes_per_minute, 1_000_000),
         keep_schedule=_one_of(given, "ETL_KEEP_SCHEDULE", ("yes", "no"), "yes") == "yes",
+        run_with=given.get("ETL_RUN_WITH"),
         termination_log=Path(given["ETL_TERMINATION_LOG"]) if "ETL_TERMINATION_LOG" in given else None,
         lost_runs=Path(given["ETL_LOST_RUNS"]) if "ETL_LOST_RUNS" in given else None,
         log_format=_one_of(given, "ETL_LOG_FORMAT", get_args(LogFormat), default.log_format),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from etl_operator.kinds import Ref, ref_of
@@ -104,20 +104,44 @@ class State:
     def end(self, job: Mapping[str, Any], *, well: bool = True, report: str = "", **pod: Any) -> None:
         """End a Job, whose pod ends so."""
         self.pod(job, report=report, **{"phase": "Succeeded" if well else "Failed", **pod})
+        self.finish(job, well=well)
+
+    def finish(self, job: Mapping[str, Any], *, well: bool = True, **status: Any) -> None:
+        """End a Job whose pods are there, or are gone."""
         condition = {"type": "Complete" if well else "Failed", "status": "True", "lastTransitionTime": time_of(NOW)}
         self.children[ref_of(job)]["status"] = {
             "startTime": time_of(NOW),
             **({"completionTime": time_of(NOW)} if well else {}),
             "conditions": [condition | ({} if well else {"reason": "BackoffLimitExceeded", "message": "too often"})],
+            **status,
         }
 
-    def pod(self, job: Mapping[str, Any], *, report: str = "", died_of: str = "", **status: Any) -> None:
+    def pod(
+        self,
+        job: Mapping[str, Any],
+        *,
+        report: str = "",
+        died_of: str = "",
+        index: int | None = None,
+        attempt: int = 0,
+        **status: Any,
+    ) -> dict[str, Any]:
+        """Put a pod of a Job that has ended; of an index's, the one with the greatest attempt is the newest."""
         name = job["metadata"]["name"]
         ended = {"exitCode": 0 if status.get("phase") == "Succeeded" else 1, "message": report, "reason": died_of}
         labels = {**job["spec"]["template"]["metadata"]["labels"], "batch.kubernetes.io/job-name": name}
-        self.children[Ref("Pod", f"{name}-x")] = {
+        metadata: dict[str, Any] = {
+            "name": f"{name}-x" if index is None else f"{name}-{index}-{attempt}",
+            "labels": labels,
+            "creationTimestamp": time_of(NOW + timedelta(seconds=attempt)),
+        }
+        if index is not None:
+            metadata["annotations"] = {"batch.kubernetes.io/job-completion-index": str(index)}
+        pod = {
             "kind": "Pod",
-            "metadata": {"name": f"{name}-x", "labels": labels, "creationTimestamp": time_of(NOW)},
+            "metadata": metadata,
             "spec": job["spec"]["template"]["spec"],
             "status": {"containerStatuses": [{"state": {"terminated": ended}}], **status},
         }
+        self.children[ref_of(pod)] = pod
+        return pod

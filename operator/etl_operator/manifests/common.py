@@ -34,6 +34,11 @@ class Given:
     def uses_volume(self) -> bool:
         return self.spec.load.postgres is None
 
+    @property
+    def is_divided(self) -> bool:
+        """Whether its runs are, among several pods each."""
+        return self.spec.extract.partitions is not None
+
     def selector(self, component: str) -> dict[str, str]:
         """The labels that tell the pods of one component; they never change, since a Deployment's cannot."""
         return {PIPELINE_LABEL: self.resource.name, "app.kubernetes.io/component": component}

@@ -34,8 +34,10 @@ def _document(given: Given) -> dict[str, Any]:
     """What the engine needs of the document, and nothing that only the operator looks at."""
     shown = public_document(given.pipeline)
     spec: dict[str, Any] = {name: value for name, value in shown["spec"].items() if name in _FOR_THE_ENGINE}
-    if deadline := spec.pop("run", {}).get("deadline"):
-        spec["run"] = {"deadline": deadline}
+    # A worker has to know which of its failures is for good.
+    of_a_run = ("deadline", "backoffLimit") if given.is_divided else ("deadline",)
+    if run := {name: value for name, value in spec.pop("run", {}).items() if name in of_a_run}:
+        spec["run"] = run
     metadata = {"name": given.resource.name, "namespace": given.resource.namespace}
     return {**shown, "metadata": metadata, "spec": spec}
 

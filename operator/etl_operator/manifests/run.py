@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from etl_operator.kinds import REQUEST_ANNOTATION, TRIGGER_LABEL, Manifest
 from etl_operator.manifests.common import Given, beside, environment, resources
 from etl_operator.manifests.pods import engine
+from etl_service.spec import shares
 
 #: What a run's container may use where the pipeline does not say.
 MEMORY = "512Mi"
@@ -17,6 +19,8 @@ KEPT = 10
 _GRACE = 60
 
 _NAME_OF_THE_JOB = {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/job-name']"}}
+#: How often the pod's index has failed before: "0" on its first pod.
+_FAILURES = {"fieldRef": {"fieldPath": "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"}}
 
 
 def request_job(given: Given, request: str) -> Manifest:
@@ -67,11 +71,22 @@ def _job(given: Given, trigger: str, request: Manifest) -> Manifest:
         "resources": resources(wanted.resources, cpu="50m", memory="128Mi", limit=MEMORY),
         "volumeMounts": mounts,
     }
+    attempts: Manifest = {"backoffLimit": wanted.backoff_limit}
+    hopeless = [_WRONG]
+    placed: Manifest = {}
+    if given.is_divided:
+        attempts, hopeless = _a_pod_for_each_partition(given), [_WRONG, _NOT_BEGUN]
+        container["args"] = [
+            *("work", *container["args"][1:]),
+            *("--partition", "$(JOB_COMPLETION_INDEX)", "--failures", "$(FAILURES)"),
+        ]
+        variables.append({"name": "FAILURES", "valueFrom": _FAILURES})
+        placed = {"topologySpreadConstraints": [_apart(given)]}
     return {
-        "backoffLimit": wanted.backoff_limit,
+        **attempts,
         "activeDeadlineSeconds": int(wanted.deadline.total_seconds()) + _GRACE,
         "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": _FAILURES},
+        "podFailurePolicy": {"rules": _rules(hopeless)},
         "template": given.pod(
             "run",
             container,
@@ -80,7 +95,32 @@ def _job(given: Given, trigger: str, request: Manifest) -> Manifest:
             affinity=_where(given),
             restartPolicy="Never",
             terminationGracePeriodSeconds=30,
+            **placed,
         ),
+    }
+
+
+def _a_pod_for_each_partition(given: Given) -> Manifest:
+    """Each has attempts of its own; where one has used them up, the run has failed, and the others end too."""
+    wanted = given.spec.extract.partitions
+    assert wanted is not None
+    count = len(shares(given.spec.extract))
+    return {
+        "completionMode": "Indexed",
+        "completions": count,
+        "parallelism": min(wanted.parallelism, count),
+        "backoffLimitPerIndex": given.spec.run.backoff_limit,
+        "maxFailedIndexes": 0,
+    }
+
+
+def _apart(given: Given) -> Manifest:
+    """On several nodes where there are some: else small pods whose image one node has would all go there."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": given.selector("run")},
     }
 
 
@@ -92,9 +132,14 @@ def _where(given: Given) -> dict[str, Any] | None:
     return beside(given.selector("service" if serving else "run"), required=serving)
 
 
-_FAILURES = [
-    # A wrong document stays wrong.
-    {"action": "FailJob", "onExitCodes": {"containerName": "run", "operator": "In", "values": [2]}},
-    # A drained node, an eviction: not the run's fault, so it costs none of its attempts.
-    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-]
+#: Exit codes after which no attempt is of use: of a wrong document, which stays wrong, and of the first worker of a
+#: divided run that may not begin it.
+_WRONG, _NOT_BEGUN = 2, 3
+
+
+def _rules(hopeless: Sequence[int]) -> list[Manifest]:
+    return [
+        {"action": "FailJob", "onExitCodes": {"containerName": "run", "operator": "In", "values": list(hopeless)}},
+        # A drained node, an eviction: not the run's fault, so it costs none of its attempts.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+    ]

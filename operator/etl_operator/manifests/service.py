@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etl_operator.kinds import GROUP, Manifest, child_name
+from etl_operator.kinds import GROUP, KIND, RUN_ANNOTATION, Manifest, child_name
 from etl_operator.manifests.common import Given, beside, environment, resources
 from etl_operator.manifests.config import document_hash
 from etl_operator.manifests.pods import engine
@@ -28,6 +28,8 @@ def service_deployment(given: Given) -> Manifest:
     variables += environment(ETL_LOST_RUNS=f"{_LOST}/lost-runs.json")
     mounts.append({"name": "lost-runs", "mountPath": _LOST, "readOnly": True})
     volumes.append({"name": "lost-runs", "configMap": {"name": given.named("lost-runs"), "optional": True}})
+    if given.is_divided:
+        variables += environment(ETL_RUN_WITH=_asking_for_a_run(given))
     if token := wanted.token_secret:
         variables += environment(ETL_API_TOKEN_FILE=f"/run/secrets/{token.name}/{token.key}")
     container: Manifest = {
@@ -78,6 +80,13 @@ def service(given: Given) -> Manifest:
             "ports": [{"name": "http", "port": PORT, "targetPort": "http", "protocol": "TCP"}],
         },
     )
+
+
+def _asking_for_a_run(given: Given) -> str:
+    """The command, as one can paste it: a run of several pods is the cluster's to begin."""
+    pipeline = f"--namespace {given.resource.namespace} {KIND.lower()}/{given.resource.name}"
+    # Kubernetes makes $( of $$( when it fills in an environment.
+    return f'kubectl annotate --overwrite {pipeline} {RUN_ANNOTATION}="$$(date +%s)"'
 
 
 def _asking(path: str) -> Manifest:

@@ -6,7 +6,7 @@ from etl_service.api.service import Service
 from etl_service.load.errors import Busy
 from etl_service.model import Run, Trigger
 from etl_service.runs import end_dead
-from etl_service.runs.errors import Suspended
+from etl_service.runs.errors import RunElsewhere, Suspended
 
 
 async def begin_run(service: Service, trigger: Trigger, request_id: str | None = None) -> Run:
@@ -15,9 +15,12 @@ async def begin_run(service: Service, trigger: Trigger, request_id: str | None =
     Raises:
         Busy: another run is under way; ``run_id`` says which.
         Suspended: the document wants none.
+        RunElsewhere: its workers are not to be started here.
         EtlError: it could not begin.
     """
     _refuse_when_suspended(service)
+    if service.pipeline.spec.extract.partitions and service.settings.run_with:
+        raise RunElsewhere(service.settings.run_with)
     # In turn: of many who ask at once, the first starts a process, and the others are told of it.
     async with service.turn:
         if request_id and (earlier := await _requested(service, request_id)):

@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 _STATUS_BY_REASON: Mapping[str, int] = {
     "Busy": 409,
     "Suspended": 409,
+    "RunElsewhere": 409,
     "NotRunning": 409,
     "NothingToReplay": 409,
     "TableOwned": 409,

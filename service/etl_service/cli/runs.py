@@ -64,6 +64,12 @@ def _show(run: Run, output: str) -> None:
             value = ", ".join(f"{key} {number:,}" for key, number in value.items() if number) or None
         if value not in (None, "", []):
             click.echo(f"{name:<15} {', '.join(value) if isinstance(value, list) else value}")
+    if run.partitions:
+        from etl_service.cli import words
+
+        click.echo(f"{'partitions':<15} {words.partitions(run.partitions)}")
+        for one in run.partitions:
+            click.echo(words.partition(one))
 
 
 def _summary(run: Run) -> str:

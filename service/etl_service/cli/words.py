@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
-from etl_service.model import Counts, Run
+from etl_service.model import Counts, Partition, Run
 
 _OUTCOMES = (
     ("inserted", "new"),
@@ -30,7 +32,22 @@ def counts(counts: Counts) -> str:
 def progress(run: Run) -> str:
     """Where a run under way is."""
     of = f" of {run.total:,}" if run.total else ""
-    return f"{run.phase}: {run.counts.fetched:,}{of} records, {run.pages:,} pages, {size(run.bytes)}"
+    parts = f"{partitions(run.partitions)}, " if run.partitions else ""
+    return f"{run.phase}: {parts}{run.counts.fetched:,}{of} records, {run.pages:,} pages, {size(run.bytes)}"
+
+
+def partitions(each: Sequence[Partition]) -> str:
+    """`7 of 12 partitions, 4 under way`."""
+    count = Counter(partition.status for partition in each)
+    under_way = f", {count['running']} under way" if count["running"] else ""
+    return f"{count['succeeded']} of {len(each)} partitions{under_way}"
+
+
+def partition(one: Partition) -> str:
+    """`  3 succeeded  category=books: 1,200 records, 12 pages`."""
+    again = f", attempt {one.attempt}" if one.attempt > 1 else ""
+    why = f"; {one.reason}: {one.message}" if one.reason and one.status != "succeeded" else ""
+    return f"{one.index:>3} {one.status:<11} {one.name}: {one.fetched:,} records, {one.pages:,} pages{again}{why}"
 
 
 def duration(seconds: float) -> str:

@@ -53,6 +53,18 @@ class Suspended(RunError):
         )
 
 
+class RunElsewhere(RunError):
+    """The workers of a run in partitions are not to be started by this service."""
+
+    reason = "RunElsewhere"
+
+    def __init__(self, command: str) -> None:
+        super().__init__(
+            f"this service does not start the workers of a run in partitions; ask for one with: {command}",
+            field="spec.extract.partitions",
+        )
+
+
 class RunNotFound(RunError):
     """No run of that id is kept."""
 

@@ -103,7 +103,7 @@ def _wrong_step(partitions: Partitions) -> str | None:
     return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
 
 
-# The API server compiles no rule that names a list of values of several types, unless it is not to look at types: dyn().
+# The API server compiles no rule that names a list of values of several types, save without types: dyn().
 PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
     Rule(
         path="",
@@ -125,7 +125,8 @@ PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
         message="sets {}, which belongs to ranges, and no from",
         remedy="set from, to and step, or leave it out",
         breach=lambda partitions: _first(_of_ranges(partitions)) if partitions.from_ is None else None,
-        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && !has(self.inclusive)",
+        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && "
+        "!(has(self.inclusive) && self.inclusive)",
         in_general="a field",
     ),
     Rule(

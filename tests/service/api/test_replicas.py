@@ -119,3 +119,37 @@ def test_a_database_that_is_away_is_told_of_and_comes_back(
 
     assert posts.get("/posts?limit=5").status_code == 200
     assert posts.get("/stats").json()["rows"] == 30
+
+
+@pytest.fixture
+def divided(document: Path) -> Path:
+    document.write_text(
+        document.read_text().replace("pagination: {link: {}}", "partitions: {param: group, values: [a, b, c]}")
+    )
+    return document
+
+
+def test_all_show_a_run_in_partitions_as_it_goes(
+    divided: Path, clients: list[httpx.Client], source: MemorySource
+) -> None:
+    first, second = clients
+    source.records = [{"id": number, "userId": 1, "title": "t", "group": "abc"[number % 3]} for number in range(30)]
+
+    run = first.post("/etl/run").json()
+    soon(lambda: second.get(f"/etl/runs/{run['id']}").json()["status"] == "succeeded")
+
+    ended = second.get(f"/etl/runs/{run['id']}").json()
+    assert ended["counts"]["inserted"] == 30
+    assert [(part["name"], part["status"], part["fetched"]) for part in ended["partitions"]] == [
+        (f"group={group}", "succeeded", 10) for group in "abc"
+    ]
+
+
+def test_a_run_in_partitions_is_asked_for_elsewhere_where_that_is_set(
+    divided: Path, make: Callable[..., InProcess]
+) -> None:
+    answer = make(divided, run_with="kubectl annotate …").ask("POST", "/etl/run")
+
+    problem = answer.json()
+    assert (answer.status_code, problem["reason"]) == (409, "RunElsewhere")
+    assert problem["detail"].endswith("ask for one with: kubectl annotate …")

@@ -466,3 +466,26 @@ def staged(part: Part) -> Run:
     staging = part.staging(part._target, run_id=run.id, loaded_at=run.started_at)  # type: ignore[attr-defined]
     staging.write(Batch((Column("id", "integer"), Column("title", "text")), rows))
     return run.model_copy(update={"counts": Counts(fetched=len(rows)), "partitions": None})
+
+
+class TestTurns:
+    def test_all_workers_together_ask_no_more_often_than_one_may(self, divided: Divided) -> None:
+        divided.extract = {
+            "partitions": {"param": "group", "values": list(GROUPS), "parallelism": 3},
+            "limits": {"requestsPerSecond": 5, "retries": 0},
+        }
+
+        ended = divided.run()
+
+        assert (ended.status, ended.pages) == ("succeeded", 9)
+        began, over = datetime.fromisoformat(ended.started_at), datetime.fromisoformat(str(ended.ended_at))
+        assert over - began >= timedelta(seconds=8 / 5)  # the first has not to wait
+
+    def test_turns_follow_one_another_whoever_takes_them(self, divided: Divided, job: Job) -> None:
+        job.pod(0)
+        with taking(divided, job, 1) as one, taking(divided, job, 2) as other:
+            waits = [turns.take(100) for turns in (one.turns, other.turns, one.turns)]
+            other.turns.hold_all(1000)
+            waits.append(one.turns.take(100))
+
+        assert [round(wait, -1) for wait in waits] == [0, 100, 200, 1000]

@@ -57,6 +57,12 @@ def load(**fields: Any) -> dict[str, Any]:
     return {"spec": {"load": fields}}
 
 
+def divided(partitions: dict[str, Any], **extract: Any) -> dict[str, Any]:
+    """A document whose runs are divided among workers."""
+    stored = {"postgres": {"dsn": {"secretKeyRef": REF}}}
+    return {"spec": {"extract": {"partitions": partitions, **extract}, "load": stored}}
+
+
 def columns(*columns: dict[str, Any]) -> dict[str, Any]:
     """The columns, and the key's before them."""
     return {"spec": {"transform": {"columns": [ID, *columns]}}}
@@ -340,6 +346,62 @@ PAGES = [
     Case("spec.extract.params", extract(params={"since": "a"}, incremental=SINCE), "since is set twice"),
 ]
 
+COUNT = {"count": 4}
+VALUES = {"param": "category", "values": ["books"]}
+RANGES = {"param": "since", "from": "2024-01-01", "to": "2024-03-01", "step": "7d"}
+#: Pages whose number the first answer tells, and such whose number it does not.
+COUNTED = {"page": {"totalPath": "/total"}}
+UNCOUNTED: list[dict[str, Any]] = [{}, {"link": {}}, {"page": {}}, {"offset": {"limit": 5}}]
+
+PARTITIONS = [
+    Case("spec.extract.partitions", extract(partitions=VALUES), "SQLite takes the rows of one process", by_server=True),
+    Case("spec.extract.partitions", divided({}), "sets none of count, values and from", by_server=True),
+    Case("spec.extract.partitions", divided(VALUES | RANGES), "sets several of count, values", by_server=True),
+    Case("spec.extract.partitions.param", divided({"values": ["books"]}), "is missing", by_server=True),
+    Case("spec.extract.partitions.values", divided(VALUES | {"values": []}), "is empty", by_schema=True),
+    *(
+        Case(
+            "spec.extract.partitions.count",
+            divided(COUNT, pagination=pagination),
+            "does not tell where the pages end",
+            by_server=True,
+        )
+        for pagination in UNCOUNTED
+    ),
+    Case("spec.extract.partitions.count", divided({"count": 1}, pagination=COUNTED), "at least 2", by_schema=True),
+    Case("spec.extract.partitions.count", divided({"count": 501}, pagination=COUNTED), "at most 500", by_schema=True),
+    *(
+        Case(
+            "spec.extract.partitions",
+            divided({**COUNT, field: value}, pagination=COUNTED),
+            f"sets {field}, which belongs to ranges",
+            by_server=True,
+        )
+        for field, value in (("to", 5), ("step", 5), ("toParam", "until"), ("inclusive", True))
+    ),
+    Case(
+        "spec.extract.partitions.param",
+        divided({**COUNT, "param": "a"}, pagination=COUNTED),
+        "count divides the pages",
+        by_server=True,
+    ),
+    Case("spec.extract.partitions.parallelism", divided({**VALUES, "parallelism": 0}), "at least 1", by_schema=True),
+    Case(
+        "spec.extract.partitions.from",
+        divided({"param": "since", "from": 0, "step": 5}),
+        "is set without to",
+        by_server=True,
+    ),
+    Case("spec.extract.partitions.from", divided({**RANGES, "from": "soon"}), "is not a number", by_schema=True),
+    Case("spec.extract.partitions.from", divided({**RANGES, "from": "2024-02-30"}), "is no day of the calendar"),
+    Case("spec.extract.partitions.to", divided({**RANGES, "to": 5}), "is a number, and from is a date"),
+    Case("spec.extract.partitions.to", divided({**RANGES, "to": "2024-01-01"}), "does not come after from"),
+    Case("spec.extract.partitions.step", divided({**RANGES, "step": "6h"}), "is no length for a date"),
+    Case("spec.extract.partitions.step", divided({**RANGES, "to": "2034-01-01", "step": "1d"}), "more than 500"),
+    Case("spec.extract.params", divided(RANGES, params={"since": "a"}), "since is set twice"),
+    Case("spec.extract.url", divided(VALUES, url="sample:posts"), "partitions needs one", by_server=True),
+]
+
 LIMITS = [
     Case("spec.extract.limits.timeout", extract(limits={"timeout": 30}), "must be text", by_schema=True),
     Case("spec.extract.limits.timeout", extract(limits={"timeout": ""}), "is empty", by_schema=True),
@@ -594,6 +656,7 @@ CASES = [
     *EXTRACT,
     *AUTH,
     *PAGES,
+    *PARTITIONS,
     *LIMITS,
     *TRANSFORM,
     *LOAD,
