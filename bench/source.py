@@ -25,13 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=100)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
     parser.add_argument("--latency", type=float, default=0, help="seconds before each answer")
     options = parser.parse_args(arguments)
     os.nice(10)  # it stands for another machine: what it takes of this one's time is not to be measured
-    asyncio.run(serve(array(options.rows), options.port, options.latency))
+    asyncio.run(serve(array(options.rows), options.host, options.port, options.latency))
 
 
-async def serve(posts: bytes, port: int, latency: float) -> None:
+async def serve(posts: bytes, host: str, port: int, latency: float) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
@@ -44,7 +45,7 @@ async def serve(posts: bytes, port: int, latency: float) -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    server = await asyncio.start_server(answer, host, port)
     await server.serve_forever()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -41,6 +42,16 @@ def made_cluster(tmp_path_factory: pytest.TempPathFactory, **settings: str) -> I
         yield Kube(name, kubeconfig)
     finally:
         subprocess.run(["kind", "delete", "cluster", "--name", name], env=environ, capture_output=True, check=False)
+
+
+@contextmanager
+def cluster_of(workers: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+    """With so many nodes beside that of its control plane."""
+    config = tmp_path_factory.mktemp("nodes") / "kind.json"
+    nodes = [{"role": "control-plane"}, *[{"role": "worker"}] * workers]
+    config.write_text(json.dumps({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes}))
+    with made_cluster(tmp_path_factory, KIND_CONFIG=str(config)) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="package")

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from e2e.conftest import made_cluster
+from e2e.conftest import cluster_of
 from e2e.kube import Kube, Pipeline, eventually
 from e2e.test_faults import SLOW
 from images.engine import docker
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
-THREE = {
-    "kind": "Cluster",
-    "apiVersion": "kind.x-k8s.io/v1alpha4",
-    "nodes": [{"role": "control-plane"}, {"role": "worker"}, {"role": "worker"}],
-}
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
-    config = tmp_path_factory.mktemp("nodes") / "kind.json"
-    config.write_text(json.dumps(THREE))
-    with made_cluster(tmp_path_factory, KIND_CONFIG=str(config)) as cluster:
+    with cluster_of(2, tmp_path_factory) as cluster:
         yield cluster
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from e2e.database import queried, with_postgres
 from e2e.kube import SOURCE, SYSTEM, Kube, Pipeline, eventually
 from e2e.test_faults import SLOW
-from manifests.rendering import CONFIG, beside, kustomization
+from manifests.rendering import CONFIG, beside
 
 SERVICE = "app.kubernetes.io/component=service"
 RUN = "app.kubernetes.io/component=run"
@@ -22,32 +22,20 @@ RUN = "app.kubernetes.io/component=run"
 @pytest.fixture
 def posts(kube: Kube, postgres_image: None, tmp_path: Path) -> Iterator[Pipeline]:
     """Of the sample, in the test's namespace; at the end, its password has been told to nobody."""
-    password = secrets.token_hex(24)
-    dsn = f"postgresql://etl:{password}@postgres/etl"
-    kube("create", "secret", "generic", "postgres", f"--from-literal=password={password}", f"--from-literal=dsn={dsn}")
-    mine = kustomization(
-        tmp_path / "mine",
-        namespace=kube.namespace,
-        resources=[beside(tmp_path / "mine", CONFIG / "samples/postgres")],
+    mine = tmp_path / "mine"
+    password = with_postgres(
+        kube,
+        mine,
+        resources=[beside(mine, CONFIG / "samples/postgres")],
         patches=[
-            {"target": {"kind": "EtlPipeline", "name": "photos"}, "patch": json.dumps(_no("photos"))},
-            {"patch": json.dumps(_source("shared-posts", url=f"{SOURCE}/posts"))},
+            {"patch": json.dumps(_named("photos") | {"$patch": "delete"})},
+            {"patch": json.dumps(_named("shared-posts") | {"spec": {"extract": {"url": f"{SOURCE}/posts"}}})},
         ],
     )
-    kube("apply", "--server-side", "--kustomize", str(mine))
-    kube("rollout", "status", "statefulset/postgres", "--timeout=120s")
     yield Pipeline(kube, "shared-posts")
     told = everything_told(kube)
     assert "shared-posts" in told and "database system is ready" in told
     assert password not in told
-
-
-def _source(name: str, **extract: Any) -> dict[str, Any]:
-    return {**_named(name), "spec": {"extract": extract}}
-
-
-def _no(name: str) -> dict[str, Any]:
-    return {**_named(name), "$patch": "delete"}
 
 
 def _named(name: str) -> dict[str, Any]:
@@ -122,16 +110,10 @@ def test_a_run_outlives_the_pod_of_its_database(posts: Pipeline, kube: Kube):
 
     assert kube.get("pod", "postgres-0")["metadata"]["uid"] != database
     assert (run["result"], run["fetched"], run["inserted"], run["rejected"]) == ("Succeeded", 100, 100, 0)
-    assert count(kube) == "100 100"
+    assert queried(kube, "SELECT count(*), count(DISTINCT id) FROM posts") == ["100", "100"]
     eventually(lambda: posts.condition("Ready")["status"] == "True")
     with posts.api() as page:
         assert page.get("/api/stats").json()["rows"] == 100
         newest, *before = page.get("/api/etl/runs").json()
         assert (newest["id"], newest["status"]) == (run["id"], "succeeded")
         assert all(record["status"] in ("failed", "interrupted") for record in before)
-
-
-def count(kube: Kube, table: str = "posts") -> str:
-    """Rows, and different keys."""
-    query = f"SELECT count(*) || ' ' || count(DISTINCT id) FROM {table}"
-    return kube("exec", "postgres-0", "--", "psql", "--username=etl", "--tuples-only", "--command", query).strip()
