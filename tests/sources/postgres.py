@@ -50,6 +50,13 @@ class Server:
             found = connection.execute(statement.encode(), values or None)
             return found.fetchall() if found.description else []
 
+    @contextmanager
+    def holding(self, schema: str, table: str) -> Iterator[None]:
+        """Let nobody look at a table."""
+        with psycopg.connect(self.dsn()) as connection, connection.transaction():
+            connection.execute(f"LOCK TABLE {schema}.{table}".encode())
+            yield
+
     def fresh_schema(self) -> str:
         name = f"test_{next(self.numbers)}"
         self.execute(f"CREATE SCHEMA {name}")

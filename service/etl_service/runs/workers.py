@@ -31,6 +31,8 @@ from etl_service.transform import compile_transform
 
 #: How often a worker looks whether the first has begun the run, in seconds.
 _LOOK = 1.0
+#: How long after its deadline the pipeline is the run's still, so that its workers can say why it ended.
+_GRACE = timedelta(minutes=1)
 
 
 async def begin_or_join(
@@ -59,7 +61,7 @@ async def begin_or_join(
             with await claimed(pipeline, store, patience) as claim:
                 bury(claim, store.running(pipeline.full_name), world.clock())
                 known = divided(new_record(pipeline, trigger, request_id, world), pipeline)
-                claim.begin(known, kept=max(0.0, (until - world.clock()).total_seconds()))
+                claim.begin(known, kept=(until + _GRACE - world.clock()).total_seconds())
                 return known
         if world.clock() >= until:
             raise NotBegun(f"no worker of partition 0 began the run within its deadline of {limit.total_seconds():g} s")

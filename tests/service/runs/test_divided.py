@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from documents import pipeline
 from etl_service.load.errors import Busy, LeaseLost
+from etl_service.load.postgres import connection
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Part, Query
 from etl_service.model import Run
@@ -391,6 +394,28 @@ class TestPods:
         part = (failed.partitions or [])[1]
         assert (failed.status, part.status, part.reason, part.attempt) == ("running", "failed", "SourceFailed", 1)
         assert [job.pod(2).status, job.pod(1).status] == ["running", "succeeded"]
+
+    def test_one_that_merges_hears_that_it_is_to_end(
+        self, divided: Divided, job: Job, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        session = connection._SESSION.replace("lock_timeout TO '5s'", "lock_timeout TO '60s'")
+        monkeypatch.setattr(connection, "_SESSION", session)
+        divided.run()
+        job.pod(0), job.pod(1)
+        with divided.server.holding(divided.schema, "posts"):  # which only a merge looks at
+            merging = Thread(target=job.pod, args=[2])
+            merging.start()
+            store = divided.store()
+            run = store.requested(WHO, job.request)
+            assert run is not None
+            while (live := store.run(run.id)) is None or live.phase != "merge":
+                time.sleep(0.05)
+            time.sleep(1)
+            assert store.cancel(run.id)
+            merging.join(20)
+
+        ended = store.run(run.id)
+        assert ended and ended.status == "cancelled"
 
     def test_one_that_is_told_to_end_leaves_its_partition_to_another(self, divided: Divided, job: Job) -> None:
         job.pod(0)

@@ -82,21 +82,23 @@ class Membership(Hold):
         self.check()
 
     def _renew(self, link: Link) -> None:
-        news = self._news()
-        mine = link.execute(
-            "UPDATE etl_partitions SET record = CASE WHEN status = 'running' THEN coalesce(?, record) ELSE record END "
-            "WHERE fence = ? AND idx = ? AND attempt = ? RETURNING 1",
-            [news, self.fence, self.index, self.attempt],
-        ).fetchone()
+        # Only looks, as long as there is nothing to tell: a merge has the partition's row locked, and can be cancelled.
         found = link.execute(
-            "SELECT cancel FROM etl_claims WHERE pipeline = ? AND fence = ? AND run_id = ?",
-            [self.pipeline, self.fence, self.run_id],
+            "SELECT c.cancel FROM etl_claims AS c JOIN etl_partitions AS p ON p.fence = c.fence "
+            "WHERE c.pipeline = ? AND c.fence = ? AND c.run_id = ? AND p.idx = ? AND p.attempt = ?",
+            [self.pipeline, self.fence, self.run_id, self.index, self.attempt],
         ).fetchone()
-        if mine is None or found is None:
+        if found is None:
             self.lost = True
-        else:
-            self._shown = news or self._shown
-            self._cancelled = found[0] or ""
+            return
+        self._cancelled = found[0] or ""
+        if (news := self._news()) and not self.done:
+            link.execute(
+                "UPDATE etl_partitions SET record = ? "
+                "WHERE fence = ? AND idx = ? AND attempt = ? AND status = 'running'",
+                [news, self.fence, self.index, self.attempt],
+            )
+            self._shown = news
 
     def take(self, interval: float) -> float:
         """Reserve the run's next request; gives the seconds until it may begin."""
