@@ -89,7 +89,7 @@ def same_rows_in_postgres(shop: Workshop, url: str, server: Server) -> None:
 
 def partitions(shop: Workshop, repeat: int) -> list[Result]:
     """Rows a second from a source that takes its time, by workers who have as much to read each, however many."""
-    pages, page, latency = 120, 100, 0.5
+    pages, page, latency = 240, 100, 0.5  # two minutes, in which the start of so many processes is little
     results = []
     with workshop.postgres() as server:
         alone = 0.0
