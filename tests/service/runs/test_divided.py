@@ -11,16 +11,20 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 from typing import Any
 
+import psycopg
 import pytest
 
 from documents import pipeline
 from etl_service.load.errors import Busy, LeaseLost
 from etl_service.load.postgres import connection
+from etl_service.load.postgres.connection import Link
+from etl_service.load.postgres.part import Membership
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Part, Query
 from etl_service.model import Run
 from etl_service.runs import Lost, Stop, World, begin_or_join, complete, end_dead, preview, run, work
 from etl_service.spec import EtlPipeline
+from sources import postgres as database
 from sources.memory import MemorySource, serving
 from sources.postgres import Server
 
@@ -491,6 +495,60 @@ def staged(part: Part) -> Run:
     staging = part.staging(part._target, run_id=run.id, loaded_at=run.started_at)  # type: ignore[attr-defined]
     staging.write(Batch((Column("id", "integer"), Column("title", "text")), rows))
     return run.model_copy(update={"counts": Counts(fetched=len(rows)), "partitions": None})
+
+
+class TestServer:
+    """What becomes of a run when the server goes, at the moments that matter."""
+
+    @pytest.fixture
+    def divided(self) -> Iterator[Divided]:
+        if reason := database.why_none():
+            pytest.skip(reason)
+        with (
+            database.serving() as server,
+            serving(MemorySource(posts(), page_size=4)) as source,
+            ExitStack() as stores,
+        ):
+            yield Divided(source, server, server.fresh_schema(), stores)
+
+    def test_a_restart_between_workers_is_nothing_to_them(self, divided: Divided, job: Job) -> None:
+        job.pod(0), job.pod(1)
+        divided.server.restart()
+
+        assert (job.pod(2).status, divided.ids()) == ("succeeded", list(range(1, 31)))
+
+    def test_a_crash_takes_what_was_staged_and_with_it_the_run(self, divided: Divided, job: Job) -> None:
+        job.pod(0), job.pod(1)
+        divided.server.restart("immediate")
+
+        ended = job.pod(2)
+
+        assert (ended.status, ended.reason, divided.ids()) == ("failed", "StagingLost", [])
+        assert divided.run().status == "succeeded"
+
+    @pytest.mark.parametrize("committed", [True, False])
+    @pytest.mark.parametrize("step", ["complete", "merge"])
+    def test_a_commit_that_was_cut_off_is_asked_about(
+        self, divided: Divided, job: Job, step: str, committed: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The connection is lost when the commit has gone out: at that moment nobody here knows what became of it."""
+        job.pod(0)
+        name, calls = ("hold", [False, True]) if step == "complete" else ("end", [True])
+        done, cut_off = getattr(Membership, name), iter(calls)
+
+        def do_and_lose(self: Membership, link: Link) -> None:
+            done(self, link)
+            if next(cut_off, False):
+                if committed:
+                    link.execute("COMMIT")
+                link.raw.close()
+                raise psycopg.OperationalError("the connection is lost")
+
+        monkeypatch.setattr(Membership, name, do_and_lose)
+
+        assert [job.pod(1).status, job.pod(2).status] == ["running", "succeeded"]
+        assert divided.ids() == list(range(1, 31))
+        assert divided.store().totals(WHO)["records", "inserted"] == 30
 
 
 class TestTurns:
