@@ -101,6 +101,8 @@ class Hands:
 
 
 async def _end(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.close()  # a signal that comes with the last words of a partition is of that partition alone
     with suppress(ProcessLookupError):
         process.terminate()
     try:
