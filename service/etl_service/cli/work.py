@@ -140,6 +140,8 @@ def work_on(
         return run, True
     if not began and run.status == "cancelled":
         return run, True
-    reason, message = (run.reason, run.message) if run.ended else (own.reason, own.message)
-    show_failure(reason or own.status, f"partition {index}: {message or own.status}", None)
+    if not run.ended:
+        show_failure(own.reason or own.status, f"partition {index}: {own.message or own.status}", None)
+    elif parent is None:  # who else tells it
+        show_failure(run.reason or run.status, run.message or run.status, f"etl runs {run.id}")
     return run, False

@@ -26,7 +26,7 @@ from etl_service.runs.errors import DocumentChanged, NotBegun, Suspended
 from etl_service.runs.execution import Execution, new_record, without_load
 from etl_service.runs.lost import bury
 from etl_service.runs.world import World
-from etl_service.spec import EtlPipeline, shares
+from etl_service.spec import EtlPipeline, Extract, shares
 from etl_service.transform import compile_transform
 
 #: How often a worker looks whether the first has begun the run, in seconds.
@@ -109,7 +109,7 @@ async def work(
                 on_progress=on_progress,
                 partition=partition,
                 source=Redactor().url(extract.url),
-                divides_pages=extract.partitions is not None and extract.partitions.count is not None,
+                block=_records_on_a_page(extract),
                 last=last,
             )
             return await worker(_read(pipeline, store, worker))
@@ -118,6 +118,14 @@ async def work(
         if known and known.ended:
             return known
         raise
+
+
+def _records_on_a_page(extract: Extract) -> int | None:
+    """Where its pages are divided among partitions; 1 where the document leaves it to the source."""
+    if extract.partitions is None or extract.partitions.count is None or extract.pagination is None:
+        return None
+    page, offset = extract.pagination.page, extract.pagination.offset
+    return (page and page.size) or (offset and offset.limit) or 1
 
 
 async def _read(pipeline: EtlPipeline, store: Store, worker: Worker) -> AsyncGenerator[Chunk, None]:
@@ -141,7 +149,7 @@ class Worker(Execution):
     claim: Part
     partition: Partition
     source: str  #: for messages
-    divides_pages: bool  #: what the source tells as its total is of all partitions
+    block: int | None  #: where the pages are divided: records on a page, as the document has it
     last: bool  #: a failure is for good
     _merging: bool = False
 
@@ -154,7 +162,7 @@ class Worker(Execution):
     def _merge(self) -> Run:
         part = self.claim
         if not part.done:
-            part.complete(self._snapshot())
+            part.complete(self._completed())
         whole = part.whole()
         if not part.merges:
             return whole
@@ -205,12 +213,18 @@ class Worker(Execution):
         """What this worker has done; that the run has partitions is told elsewhere."""
         return Execution._snapshot(self).model_copy(update={"partitions": None, "total": self._total()})
 
+    def _completed(self) -> Run:
+        """A partition beyond the last page has nothing in it, whether or not the source said so."""
+        snapshot = self._snapshot()
+        beyond = self.block is not None and not snapshot.counts.fetched
+        return snapshot.model_copy(update={"total": 0}) if beyond else snapshot
+
     def _total(self) -> int | None:
-        """How many records are in the partition; where the pages are divided, about so many."""
-        total, count = self.stats.total, len(self.run.partitions or ())
-        if total is None or not self.divides_pages:
-            return total
-        return total // count + (self.partition.index < total % count)
+        """How many records are in the partition; where the pages are divided, the source tells of all of them."""
+        if self.stats.total is None or self.block is None:
+            return self.stats.total
+        rounds, rest = divmod(self.stats.total, self.block * len(self.run.partitions or ()))
+        return rounds * self.block + min(max(rest - self.partition.index * self.block, 0), self.block)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
@@ -62,10 +63,9 @@ def whole(run: Run, partitions: Sequence[Partition], parts: Sequence[tuple[int, 
             known |= {"reason": record.reason, "message": record.message}
         each.append(partition.model_copy(update=known))
     totals = [record.total for record in records if record.total is not None]
-    requests: dict[str, int] = {}
+    answers: Counter[str] = Counter()
     for record in records:
-        for status, count in record.requests.items():
-            requests[status] = requests.get(status, 0) + count
+        answers.update(record.requests)
     return run.model_copy(
         update={
             "counts": _sum(Counts, [record.counts for record in records]),
@@ -73,8 +73,8 @@ def whole(run: Run, partitions: Sequence[Partition], parts: Sequence[tuple[int, 
             "pages": sum(record.pages for record in records),
             "bytes": sum(record.bytes for record in records),
             "retries": sum(record.retries for record in records),
-            "requests": requests,
-            "total": sum(totals) if totals else None,
+            "requests": dict(answers),
+            "total": sum(totals) if len(totals) == len(each) else None,
             "phase": "merge" if all(partition.status == "succeeded" for partition in each) else "extract",
             "partitions": each,
         }
