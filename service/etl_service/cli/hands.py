@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How long one may take to end once asked, in seconds, before it is killed.
 _LAST_WORDS = 10
+#: The exit code of one that could not even begin.
+_FAILED = 1
 
 
 @click.command("hand", hidden=True)
@@ -64,7 +66,11 @@ class Hands:
 
     async def __call__(self, run: Run, index: int, failures: int) -> int:
         """Have one work on a partition, and give its exit code; cancelled, it is told to end, and then killed."""
-        process = self._idle.pop() if self._idle else await self._start(run)
+        try:
+            process = self._idle.pop() if self._idle else await self._start(run)
+        except OSError as error:
+            click.echo(f"a process for partition {index} could not be started: {error.strerror}", err=True)
+            return _FAILED
         assert process.stdin is not None and process.stdout is not None
         answer = b""
         try:
@@ -76,7 +82,7 @@ class Hands:
                 self._idle.append(process)
             else:
                 await _end(process)
-        return int(answer) if answer else process.returncode or 1
+        return int(answer) if answer.strip().isdigit() else process.returncode or _FAILED
 
     async def __aenter__(self) -> Self:
         return self

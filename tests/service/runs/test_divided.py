@@ -389,6 +389,16 @@ class TestPods:
         )  # fmt: skip
         assert (job.pod(2), divided.ids(), divided.left()) == (failed, [], [])
 
+    def test_the_rejects_of_one_that_had_completed_and_came_again_are_kept(self, divided: Divided, job: Job) -> None:
+        divided.source.records = [*posts(), {"id": None, "title": "none", "group": "a"}]
+        divided.source.failing["b"] = 1
+        job.pod(0), job.pod(0)
+
+        failed = job.pod(1, last=True)
+
+        assert (failed.status, failed.counts.rejected) == ("failed", 1)
+        assert len(divided.store().rejects(WHO, run_id=failed.id)) == 1
+
     def test_one_that_fails_and_may_come_again_says_so_and_the_run_goes_on(self, divided: Divided, job: Job) -> None:
         job.pod(0)
         divided.source.failing["b"] = 1

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 
 from etl_service.load.postgres.hold import Hold
+from etl_service.load.postgres.staging import Staged
 from etl_service.load.sql import Connection
 from etl_service.model import Counts, Partition, Run, Seconds
 
@@ -31,9 +32,12 @@ def staged_name(hold: Hold, index: int, attempt: int | Literal[""]) -> str:
 def staged_names(link: Connection, hold: Hold) -> list[str]:
     """What the partitions of the run have staged so far, complete or not."""
     found = link.execute(
-        "SELECT idx, attempt FROM etl_partitions WHERE fence = ? AND attempt > 0 ORDER BY idx", [hold.fence]
+        "SELECT idx, attempt, staged FROM etl_partitions WHERE fence = ? AND attempt > 0 ORDER BY idx", [hold.fence]
     )
-    return [staged_name(hold, *row) for row in found.fetchall()]
+    return [
+        Staged.from_json(staged).name if staged else staged_name(hold, index, attempt)
+        for index, attempt, staged in found.fetchall()
+    ]
 
 
 def read_progress(link: Connection, pipeline: str) -> Run | None:
