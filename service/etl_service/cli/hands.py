@@ -46,6 +46,9 @@ def command(run_id: str, parent: int) -> None:
     async def the_run(world: World) -> Run:
         return find(opened.store, opened.pipeline.full_name, run_id)
 
+    # What anybody else prints is no answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
         index, failures = map(int, line.split())
         try:
@@ -54,7 +57,7 @@ def command(run_id: str, parent: int) -> None:
         except EtlError as error:
             show(error)
             code = exit_code(error)
-        click.echo(code)
+        print(code, file=answers, flush=True)
 
 
 class Hands:
@@ -72,17 +75,17 @@ class Hands:
             click.echo(f"a process for partition {index} could not be started: {error.strerror}", err=True)
             return _FAILED
         assert process.stdin is not None and process.stdout is not None
-        answer = b""
+        code: int | None = None
         try:
-            with suppress(ConnectionError):
+            with suppress(ConnectionError, ValueError):  # of a process that has died, whatever it said last
                 process.stdin.write(f"{index} {failures}\n".encode())
-                answer = await process.stdout.readline()
+                code = int(await process.stdout.readline())
         finally:
-            if answer:
-                self._idle.append(process)
-            else:
+            if code is None:
                 await _end(process)
-        return int(answer) if answer.strip().isdigit() else process.returncode or _FAILED
+            else:
+                self._idle.append(process)
+        return process.returncode or _FAILED if code is None else code
 
     async def __aenter__(self) -> Self:
         return self

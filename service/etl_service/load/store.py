@@ -166,7 +166,7 @@ class Turns(Protocol):
         """Reserve the next turn, so many seconds after the one before; gives the seconds until it comes."""
         ...
 
-    def hold_all(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let no turn come for so long."""
         ...
 

@@ -12,9 +12,12 @@ from etl_service.load.store import Claim, Store
 from etl_service.model import Partition, Run, Status
 from etl_service.runs.beginning import Listener
 from etl_service.runs.errors import PartitionLost
-from etl_service.runs.execution import TICK, without_load
+from etl_service.runs.execution import without_load
 from etl_service.runs.world import World
 from etl_service.spec import EtlPipeline, shares
+
+#: How often it is looked at how far they are, in seconds.
+_LOOK = 0.5
 
 #: Starts a worker for a partition that has failed so many times before; gives the exit code of its process, and ends
 #: it when cancelled.
@@ -45,7 +48,7 @@ async def see_through(
     outcome: tuple[Status, str, str] | None = None
     try:
         while crew.is_at_work and outcome is None and not run.ended:
-            await crew.work(TICK)
+            await crew.work(_LOOK)
             run = await asyncio.to_thread(_as_it_is, store, run)
             on_progress(run)
             if world.stop.requested():

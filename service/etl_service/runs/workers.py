@@ -202,12 +202,18 @@ class Worker(Execution):
         whole = self.claim.whole()
         of_all = self.world.stop.requested()  # cancelled, or its deadline is over
         if status == "interrupted" or (status == "failed" and not self.last and not of_all):
-            return whole
+            return self._with_own(whole, attempt)
         if status == "failed" and not self._merging and not of_all:
             message = f"partition {self.partition.index} ({self.partition.name}): {message}"
         ended = without_load(whole, status, reason, message, self.world.clock())
         self.claim.end(ended)
         return ended
+
+    def _with_own(self, whole: Run, attempt: dict[str, str]) -> Run:
+        """The record in which this attempt, at the merge perhaps, has ended."""
+        partitions = list(whole.partitions or ())
+        partitions[self.partition.index] = partitions[self.partition.index].model_copy(update=attempt)
+        return whole.model_copy(update={"partitions": partitions})
 
     def _snapshot(self) -> Run:
         """What this worker has done; that the run has partitions is told elsewhere."""
@@ -237,4 +243,4 @@ class _Asked:
         return await asyncio.to_thread(self.turns.take, interval)
 
     async def hold(self, seconds: float) -> None:
-        await asyncio.to_thread(self.turns.hold_all, seconds)
+        await asyncio.to_thread(self.turns.pause, seconds)

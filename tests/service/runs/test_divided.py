@@ -15,10 +15,10 @@ import psycopg
 import pytest
 
 from documents import pipeline
-from etl_service.load.errors import Busy, LeaseLost
+from etl_service.load.errors import Busy, DatabaseUnavailable, LeaseLost, MergeInterrupted
 from etl_service.load.postgres import connection
 from etl_service.load.postgres.connection import Link
-from etl_service.load.postgres.part import Membership
+from etl_service.load.postgres.part import Membership, PostgresPart
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Part, Query
 from etl_service.model import Run
@@ -368,6 +368,37 @@ class TestPods:
         assert job.pod(0).status == "running"  # another index leaves it to that one
         assert (job.pod(2).status, divided.ids()) == ("succeeded", list(range(1, 31)))
 
+    @pytest.mark.parametrize("ending", ["told to end", "no answer"])
+    def test_who_was_to_merge_and_could_not_is_not_done(
+        self, divided: Divided, job: Job, ending: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job.pod(0), job.pod(1)
+        world, merging = World(stop=Stop()), PostgresPart.merge
+
+        def no_merge(self: PostgresPart, *given: Any, **more: Any) -> Run:
+            monkeypatch.setattr(PostgresPart, "merge", merging)
+            if ending == "no answer":
+                raise DatabaseUnavailable("no answer; check it")
+            world.stop.request("interrupted", "Terminated", "told to end")
+            raise MergeInterrupted("stopped")
+
+        monkeypatch.setattr(PostgresPart, "merge", no_merge)
+        stopped = job.pod(2, world=world)
+
+        part = (stopped.partitions or [])[2]
+        wanted = ("interrupted", "Terminated") if ending == "told to end" else ("failed", "DatabaseUnavailable")
+        assert (stopped.status, (part.status, part.reason), part.fetched) == ("running", wanted, 10)
+        assert (job.pod(2).status, divided.ids()) == ("succeeded", list(range(1, 31)))
+
+    def test_who_is_cut_off_in_its_merge_keeps_nobody_waiting(self, divided: Divided, job: Job) -> None:
+        job.pod(0), job.pod(1)
+        with taking(divided, job, 2) as part:
+            part.complete(staged(part))
+            part.link().raw.execute("BEGIN")  # type: ignore[attr-defined]
+            part._staged(part.link())  # type: ignore[attr-defined]
+
+            assert (job.pod(2).status, divided.ids()) == ("succeeded", list(range(1, 31)))
+
     def test_an_attempt_that_was_cut_off_can_complete_nothing(self, divided: Divided, job: Job) -> None:
         job.pod(0), job.pod(1)
         with taking(divided, job, 2) as cut_off:
@@ -578,7 +609,7 @@ class TestTurns:
         job.pod(0)
         with taking(divided, job, 1) as one, taking(divided, job, 2) as other:
             waits = [turns.take(100) for turns in (one.turns, other.turns, one.turns)]
-            other.turns.hold_all(1000)
+            other.turns.pause(1000)
             waits.append(one.turns.take(100))
 
         assert [round(wait, -1) for wait in waits] == [0, 100, 200, 1000]

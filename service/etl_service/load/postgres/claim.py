@@ -177,10 +177,12 @@ class Holder(ABC):
             self._staging = None
 
     def _tidy(self, run: Run) -> None:
-        """Remove what other workers have staged for a run that has ended."""
+        """Remove what workers have left of a run that has ended."""
         if run.partitions is not None:
             with suppress(psycopg.Error, EtlError):  # else the next holder does
-                drop_left(self._connect(), self._hold.staging)
+                link = self._connect()
+                link.execute("DELETE FROM etl_partitions WHERE fence = ?", [self._hold.fence])
+                drop_left(link, self._hold.staging)
 
     def __enter__(self) -> Self:
         return self

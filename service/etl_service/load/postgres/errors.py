@@ -59,7 +59,10 @@ _STATES: dict[str, tuple[type[EtlError], str]] = {
     "42501": (DatabaseForbidden, "`etl grants` prints what the user needs"),
     "3F000": (DatabaseNotFound, "create the schema, and let the user use it: `etl grants` prints how"),
     "53100": (DatabaseFull, "make room on the server and run again. Nothing was changed"),
-    "53200": (DatabaseUnavailable, "give the server more memory, or lower its work_mem, and run again"),
+    "53200": (
+        DatabaseUnavailable,
+        "give the server more memory, or more max_locks_per_transaction where that is shared memory, and run again",
+    ),
     "53300": (DatabaseBusy, "raise max_connections, or have others use fewer; then ask again"),
     "55P03": (DatabaseBusy, "end the session that holds the table, or ask again once it has"),
     "57014": (DatabaseUnavailable, "ask for less, or ask again"),

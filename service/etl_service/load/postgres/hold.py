@@ -89,7 +89,6 @@ class Hold(ABC):
             "UPDATE etl_claims SET run_id = '', until = NULL WHERE pipeline = ? AND fence = ?",
             [self.pipeline, self.fence],
         )
-        link.execute("DELETE FROM etl_partitions WHERE fence = ?", [self.fence])
 
     def release(self) -> None:
         """Let go."""

@@ -106,7 +106,7 @@ class Lease(Hold):
             run_id, fence, backend, cancel, kept, leased, awaited = found or ("", 0, None, None, False, False, False)
             if free and not awaited and not kept:
                 # One that is cut off in its merge may have the very row that is to be changed.
-                link.execute(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE {_LOCKED}", [~self._key])
+                link.execute(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE {LOCKED}", [~self._key])
                 if taken := self._change_fence(link, fence):
                     self._left_cancelled = cancel or ""
                     return taken
@@ -134,9 +134,7 @@ class Lease(Hold):
 
     def _evict(self, link: Connection, backend: int | None) -> None:
         """End the session of a holder that is cut off: the server may believe in it for hours."""
-        link.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE pid = ? AND {_LOCKED}", [backend, self._key]
-        )
+        link.execute(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE pid = ? AND {LOCKED}", [backend, self._key])
 
     def _renew(self, link: Link) -> None:
         if not self._locked:
@@ -168,7 +166,7 @@ class Lease(Hold):
 
 
 #: Of a row of pg_locks: it is the advisory lock with the key that is bound.
-_LOCKED = (
+LOCKED = (
     "locktype = 'advisory' AND objsubid = 1 AND granted AND (classid::bigint << 32) | objid::bigint = ? "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
@@ -178,7 +176,7 @@ def holder(link: Connection, schema: str, pipeline: str) -> str | None:
     """The run that holds the pipeline for sure, told without a session of its own; None where that is to be seen."""
     found = link.execute(
         "SELECT run_id FROM etl_claims WHERE pipeline = ? AND run_id <> '' AND (until > now() OR expires_at > now() "
-        f"AND EXISTS (SELECT 1 FROM pg_locks WHERE {_LOCKED}))",
+        f"AND EXISTS (SELECT 1 FROM pg_locks WHERE {LOCKED}))",
         [pipeline, key(schema, pipeline)],
     ).fetchone()
     return found[0] if found else None

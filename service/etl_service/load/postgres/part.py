@@ -19,6 +19,7 @@ from etl_service.load.postgres.claim import PATIENCE, Holder, Persistent
 from etl_service.load.postgres.connection import Database, Link
 from etl_service.load.postgres.errors import is_passing, translate, translated
 from etl_service.load.postgres.hold import BEAT, Hold
+from etl_service.load.postgres.lease import LOCKED
 from etl_service.load.postgres.partitions import read_progress, staged_name
 from etl_service.load.postgres.staging import Gathered, PostgresStaging, Staged, drop_left
 from etl_service.load.sql import Connection
@@ -51,6 +52,17 @@ class Membership(Hold):
         self._heart.start()
 
     def _join(self, link: Link) -> tuple[int, str, bool]:
+        until = time.monotonic() + PATIENCE
+        while True:
+            # An attempt that is cut off in its merge has the row that is to be changed.
+            link.execute(f"SELECT pg_terminate_backend(pid, 1000) FROM pg_locks WHERE {LOCKED}", [self._own_key])
+            try:
+                return self._begin(link)
+            except psycopg.errors.QueryCanceled:
+                if time.monotonic() >= until:
+                    raise
+
+    def _begin(self, link: Link) -> tuple[int, str, bool]:
         with link.raw.transaction():
             link.execute("SET LOCAL synchronous_commit TO on")
             found = link.execute(
@@ -64,6 +76,15 @@ class Membership(Hold):
             raise LeaseLost(self._told_of_loss())
         attempt, status, merges, self.fence = found
         return attempt, status, merges
+
+    @property
+    def _own_key(self) -> int:
+        """Of an advisory lock that the sessions of this partition's attempts share."""
+        return ~(self._key ^ (self.index + 1 << 40))
+
+    def name(self, link: Connection) -> None:
+        super().name(link)
+        link.execute("SELECT pg_advisory_lock_shared(?)", [self._own_key])
 
     def _told_of_loss(self) -> str:
         return (
@@ -109,7 +130,7 @@ class Membership(Hold):
             [interval, self.pipeline, self.fence, interval],
         )
 
-    def hold_all(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Let no request of the run begin for so long."""
         self._of_turns(
             "UPDATE etl_claims SET turn = greatest(turn, clock_timestamp() + make_interval(secs => ?)) "
@@ -191,11 +212,11 @@ class PostgresPart(Holder):
 
     def set_aside(self, run: Run) -> None:
         member = self._member
-        # What is complete stays so: the next attempt has only to merge.
+        # What is staged stays so: whoever was to merge has only that to do again.
         self.in_one_transaction(
             lambda link: link.execute(
-                "UPDATE etl_partitions SET status = ?, record = ? "
-                "WHERE fence = ? AND idx = ? AND attempt = ? AND staged IS NULL",
+                "UPDATE etl_partitions SET status = ?, record = CASE WHEN staged IS NULL THEN ? ELSE record END "
+                "WHERE fence = ? AND idx = ? AND attempt = ? AND (staged IS NULL OR merges)",
                 [run.status, run.model_dump_json(), member.fence, member.index, member.attempt],
             )
         )

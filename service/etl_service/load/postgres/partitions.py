@@ -19,7 +19,7 @@ _M = TypeVar("_M", Counts, Seconds)
 def add_partitions(link: Connection, run: Run, fence: int) -> None:
     """Let the partitions of a run that begins be taken up."""
     link.executemany(
-        "INSERT INTO etl_partitions (fence, idx, pipeline) VALUES (?, ?, ?)",
+        "INSERT INTO etl_partitions (fence, idx, pipeline) VALUES (?, ?, ?) ON CONFLICT (fence, idx) DO NOTHING",
         [(fence, partition.index, run.full_name) for partition in run.partitions or ()],
     )
 
