@@ -113,7 +113,7 @@ def test_a_database_that_is_away_is_told_of_and_comes_back(
     # all connections that the service has are ended
     with place.looking() as other:
         other.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND application_name = 'etl'"
         )
 
