@@ -152,13 +152,13 @@ def test_a_run_in_partitions_shows_how_far_each_is(divided, look):
         expect(page.get_by_role("group", name="Run under way")).to_contain_text("0 of 30 partitions")
         run = served.get("etl/runs?limit=1")[0]["id"]
         page.goto(f"{served.url}/#/runs/{run}")
-        table = page.get_by_role("table", name="The partitions of the run").first
+        table = page.get_by_role("table", name="Partitions").first
         expect(table.get_by_role("row")).to_have_count(1 + 3)  # those that somebody is at work on
         expect(table).to_contain_text("group=group-0")
-        page.get_by_text("The other 27").click()
+        page.get_by_text("27 more").click()
         expect(page.get_by_role("row", name="group=group-29 waiting")).to_be_visible()
     expect(page.get_by_text("30 of 30 are complete.")).to_be_visible(timeout=60_000)
-    page.get_by_text("All 30").click()
+    page.get_by_text("30 more").click()
     expect(page.get_by_role("row", name="group=group-29 succeeded 3 2 1")).to_be_visible()
 
 
