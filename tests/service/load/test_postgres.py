@@ -44,6 +44,7 @@ from etl_service.load.postgres import store as postgres_store
 from etl_service.load.postgres.connection import Link, read_dsn
 from etl_service.load.postgres.copy import copy_in
 from etl_service.load.postgres.dialect import POSTGRES
+from etl_service.load.postgres.staging import PostgresStaging
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.schema import widen
 from etl_service.load.sql import quote
@@ -668,6 +669,46 @@ def test_a_commit_that_was_cut_off_is_asked_about(
     assert outcome(run) == {"fetched": 1, "inserted": 1}
     assert store.totals("default/posts")["runs", "succeeded"] == 1
     assert load.rows() == [(1, "a")]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    "following",
+    [
+        Batch((*POST, Column("more", "integer")), [(2, "b", 3)]),
+        Batch((POST[0], Column("title", "json")), [(2, '"b"')]),
+        Batch((), [()]),
+    ],
+    ids=["a column more", "a wider column", "rows without a column"],
+)
+def test_a_batch_that_was_cut_off_is_written_once(
+    store: PostgresStore, load: Loading, following: Batch, committed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.claim("default/posts") as claim:
+        claim.begin(record())
+        staging = claim.staging(POSTS, run_id="ours", loaded_at=moment(1))
+        staging.write(Batch(POST, [(1, "a")]))
+        write, cut_off = PostgresStaging.write, iter([True])
+
+        def write_and_lose(self: PostgresStaging, batch: Batch) -> None:
+            link = self.connection
+            if next(cut_off, False):
+                link.execute("BEGIN")
+                state = self.columns, self.written, self.rejected, self.skipped, self._copied
+                write(self, batch)
+                self.columns, self.written, self.rejected, self.skipped, self._copied = state
+                if committed:
+                    link.execute("COMMIT")
+                link.raw.close()
+                raise psycopg.OperationalError("the connection is lost")
+            write(self, batch)
+
+        monkeypatch.setattr(PostgresStaging, "write", write_and_lose)
+        staging.write(following)
+        run = claim.merge(lambda loaded: succeeded(record(), loaded), interrupt=lambda: False)
+
+    assert (run.counts.fetched, run.counts.inserted) == (2, 2 if following.columns else 1)
+    assert len(load.rows()) == run.counts.inserted
 
 
 class TestReasons:

@@ -123,11 +123,13 @@ class PostgresStaging:
             if is_made:
                 self._count(batch)
             return bool(is_made)
-        if self.columns != conform(self.columns, batch.columns, self.target.table, self.target.key):
+        rows, rejects = len(batch.rows) if batch.columns else 0, len(batch.rejects)
+        grows = self.columns != conform(self.columns, batch.columns, self.target.table, self.target.key)
+        if grows and not rows and not rejects:  # by which to know whether the columns are there
             raise _lost()
         if there == (self._copied, self.rejected):
             return False
-        if there != (self._copied + len(batch.rows), self.rejected + len(batch.rejects)):
+        if there != (self._copied + rows, self.rejected + rejects):
             raise _lost()
         self._count(batch)
         return True
