@@ -92,6 +92,12 @@ def under_way(place: PostgresPlace) -> Run | None:
     return run if run and sum(part.fetched > 0 for part in run.partitions or ()) == 2 else None
 
 
+def started(document: Path, place: PostgresPlace) -> subprocess.Popen[bytes]:
+    process = start(document, place)
+    wait_for(lambda: under_way(place))
+    return process
+
+
 def test_processes_of_its_own_do_the_partitions(document: Path, place: PostgresPlace) -> None:
     ended = finish(start(document, place))
 
@@ -104,8 +110,7 @@ def test_a_worker_that_is_killed_is_followed_by_another(
     document: Path, place: PostgresPlace, source: MemorySource
 ) -> None:
     with source.held(after=2):
-        process = start(document, place)
-        wait_for(lambda: under_way(place))
+        process = started(document, place)
         os.kill(workers(process.pid)[0], signal.SIGKILL)
         wait_for(lambda: len(workers(process.pid)) == 2)
 
@@ -120,8 +125,7 @@ def test_workers_do_not_outlive_the_process_that_started_them(
     document: Path, place: PostgresPlace, source: MemorySource
 ) -> None:
     with source.held(after=2):
-        process = start(document, place)
-        wait_for(lambda: under_way(place))
+        process = started(document, place)
         left = workers(process.pid)
         process.kill()
         process.communicate()
@@ -137,8 +141,7 @@ def test_a_run_that_is_told_to_end_leaves_no_worker(
     number: signal.Signals, status: str, document: Path, place: PostgresPlace, source: MemorySource
 ) -> None:
     with source.held(after=2):
-        process = start(document, place)
-        wait_for(lambda: under_way(place))
+        process = started(document, place)
         left = workers(process.pid)
         process.send_signal(number)
         ended = finish(process)

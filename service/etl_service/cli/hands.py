@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 #: How long one may take to end once asked, in seconds, before it is killed.
 _LAST_WORDS = 10
-#: The exit code of one that could not even begin.
-_FAILED = 1
 
 
 @click.command("hand", hidden=True)
@@ -69,11 +67,13 @@ class Hands:
 
     async def __call__(self, run: Run, index: int, failures: int) -> int:
         """Have one work on a partition, and give its exit code; cancelled, it is told to end, and then killed."""
+        from etl_service.cli.failure import FAILED
+
         try:
             process = self._idle.pop() if self._idle else await self._start(run)
         except OSError as error:
             click.echo(f"a process for partition {index} could not be started: {error.strerror}", err=True)
-            return _FAILED
+            return FAILED
         assert process.stdin is not None and process.stdout is not None
         code: int | None = None
         try:
@@ -85,7 +85,7 @@ class Hands:
                 await _end(process)
             else:
                 self._idle.append(process)
-        return process.returncode or _FAILED if code is None else code
+        return process.returncode or FAILED if code is None else code
 
     async def __aenter__(self) -> Self:
         return self

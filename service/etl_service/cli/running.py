@@ -38,7 +38,7 @@ def carry_out(opened: Opened, announcer: Announcer, output: str, start: Start) -
         EtlError: it did not begin.
     """
     progress = progress_for(opened.settings, quiet=announcer.enabled)
-    run, began = asyncio.run(supervised(opened, start, progress, announcer))
+    run, began = asyncio.run(supervised(opened, announcer, progress, start))
     if log := opened.settings.termination_log:
         leave(log, Announcement(run=run, rows=rows_of(opened.store, opened.pipeline.spec.load.table)))
     if not began:
@@ -93,12 +93,7 @@ def announcing(enabled: bool) -> Iterator[Announcer]:
 
 
 async def supervised(
-    opened: Opened,
-    start: Start,
-    progress: Progress,
-    announcer: Announcer | None = None,
-    *,
-    parent: int | None = None,
+    opened: Opened, announcer: Announcer, progress: Progress, start: Start, *, parent: int | None = None
 ) -> tuple[Run, bool]:
     """The run's record, and whether it was begun here.
 
@@ -111,8 +106,7 @@ async def supervised(
     def on_begin(run: Run) -> None:
         begun.append(run)
         logs.bind(run=run.id)
-        if announcer:
-            announcer.begun(run)
+        announcer.begun(run)
         progress.begin(run)
 
     world = World(

@@ -114,7 +114,7 @@ def work_on(
     from etl_service import logs, runs
     from etl_service.cli.failure import show_failure
     from etl_service.cli.progress import Quiet
-    from etl_service.cli.running import supervised
+    from etl_service.cli.running import Announcer, supervised
 
     async def start(world: World, on_begin: Listener, on_progress: Listener) -> Run:
         run = await find(world)
@@ -133,7 +133,7 @@ def work_on(
         )
 
     logs.bind(partition=index)
-    run, began = asyncio.run(supervised(opened, start, Quiet(), parent=parent))
+    run, began = asyncio.run(supervised(opened, Announcer(enabled=False), Quiet(), start, parent=parent))
     own = (run.partitions or [])[index]
     if run.status == "succeeded" or (own.status == "succeeded" and not run.ended):
         _log.info("%s: %d records, %d pages", own.name, own.fetched, own.pages)

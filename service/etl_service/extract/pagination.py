@@ -114,13 +114,32 @@ def pager(pagination: Pagination | None, url: str, *, stride: int = 1, index: in
 
 
 @dataclass(frozen=True)
-class ByPage(Pager):
-    """The number of the page. A page without records is the end; a short one is not, since sources cap sizes."""
+class Numbered(Pager):
+    """Pages that can be asked for by a number, in any order."""
 
     param: str
-    start: int
     single: ClassVar[bool] = False
     ends_with_404: ClassVar[bool] = True
+
+    def _at(self, position: int) -> Request:
+        return Request(with_params(self.url, {self.param: str(position)}), position=position)
+
+    def _following(self, request: Request, progress: Progress, step: int) -> Request | None:
+        """With a stride: the next page as far as the total tells, and always a second one of the second worker's.
+
+        A source that does not know the parameter gives each worker the same page. That shows with a second one, and it
+        is enough that one worker sees it.
+        """
+        if self.index == 1 and 0 < progress.count == progress.fetched:
+            return self._at(request.position + step)
+        return next(self.likely(request, progress), None)
+
+
+@dataclass(frozen=True)
+class ByPage(Numbered):
+    """The number of the page. A page without records is the end; a short one is not, since sources cap sizes."""
+
+    start: int
 
     def first(self) -> Request:
         return self._at(self.start + self.index)
@@ -137,8 +156,7 @@ class ByPage(Pager):
             raise PaginationInvalid(what, progress.place)
         if not progress.count:
             return None
-        following = self._at(request.position + self.stride)
-        return following if _has_to_see_the_end(self, progress) else next(self.likely(request, progress), None)
+        return self._following(request, progress, self.stride)
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
         if self.stride == 1:
@@ -148,21 +166,15 @@ class ByPage(Pager):
             left = (self.start + pages - 1 - request.position) // self.stride
         return (self._at(request.position + ahead * self.stride) for ahead in range(1, left + 1))
 
-    def _at(self, position: int) -> Request:
-        return Request(with_params(self.url, {self.param: str(position)}), position=position)
-
 
 @dataclass(frozen=True)
-class ByOffset(Pager):
+class ByOffset(Numbered):
     """The number of records to leave out: as many as have come, whatever was asked for.
 
     With a stride, others rely on it that as many come as are asked for.
     """
 
-    param: str
     limit: int
-    single: ClassVar[bool] = False
-    ends_with_404: ClassVar[bool] = True
 
     def first(self) -> Request:
         return self._at(self.index * self.limit)
@@ -174,8 +186,7 @@ class ByOffset(Pager):
         if progress.count != expected:
             what = f"it has {progress.count} records where {expected} were asked for, and others read on from there"
             raise PaginationInvalid(f"{what}; set limit to as many as the source gives", progress.place)
-        following = self._at(request.position + self.stride * self.limit)
-        return following if _has_to_see_the_end(self, progress) else next(self.likely(request, progress), None)
+        return self._following(request, progress, self.stride * self.limit)
 
     def likely(self, request: Request, progress: Progress) -> Iterator[Request]:
         if self.stride == 1:
@@ -183,9 +194,6 @@ class ByOffset(Pager):
             return (self._at(after + ahead * progress.largest) for ahead in range(_pages_left(progress)))
         step = self.stride * self.limit
         return (self._at(position) for position in range(request.position + step, progress.total or 0, step))
-
-    def _at(self, position: int) -> Request:
-        return Request(with_params(self.url, {self.param: str(position)}), position=position)
 
 
 @dataclass(frozen=True)
@@ -276,15 +284,6 @@ def _told_total(progress: Progress) -> int:
         what = "the source does not tell how many records it has; divide by values or ranges instead"
         raise PaginationInvalid(what, progress.place)
     return progress.total or 0
-
-
-def _has_to_see_the_end(pager: Pager, progress: Progress) -> bool:
-    """Whether a second page is wanted though there may be none.
-
-    A source that does not know the parameter gives each worker the same page. That shows with a second one, and it is
-    enough that one worker sees it.
-    """
-    return pager.index == 1 and 0 < progress.count == progress.fetched
 
 
 def _pages_left(progress: Progress) -> int:

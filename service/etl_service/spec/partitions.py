@@ -12,7 +12,7 @@ from pydantic import Field
 
 from etl_service.spec.base import Model, wrong
 from etl_service.spec.request import ParamName, Scalar, as_text
-from etl_service.spec.rules import PARTITIONS_RULES
+from etl_service.spec.rule import Rule
 from etl_service.spec.text import Items, Written
 
 if TYPE_CHECKING:
@@ -64,6 +64,143 @@ Step = Annotated[
         or_integer=True,
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Numbers, dates or times: each is a whole number on its own scale."""
+
+    name: str
+    read: Callable[[str], int]
+    write: Callable[[int], str]
+    units: Mapping[str, int]  #: the length of a step's unit
+
+    def length(self, step: str) -> int | None:
+        """Of a step; None where it measures something else."""
+        digits = step.rstrip("dhms")
+        unit = self.units.get(step[len(digits) :])
+        return None if unit is None else int(digits) * unit
+
+
+_NUMBERS = Kind("a number", int, str, {"": 1})
+_DATES = Kind(
+    "a date",
+    lambda text: date.fromisoformat(text).toordinal(),
+    lambda number: date.fromordinal(number).isoformat(),
+    {"d": 1},
+)
+_TIMES = Kind(
+    "a time",
+    lambda text: int(datetime.fromisoformat(text).timestamp()),
+    lambda number: f"{datetime.fromtimestamp(number, UTC).isoformat()[:19]}Z",
+    {"d": 86_400, "h": 3600, "m": 60, "s": 1},
+)
+
+
+def kind_of(bound: str) -> Kind:
+    if "T" in bound:
+        return _TIMES
+    return _DATES if bound.count("-") == 2 else _NUMBERS
+
+
+def _other_than_one(partitions: Partitions) -> str | None:
+    given = sum(way is not None for way in (partitions.count, partitions.values, partitions.from_))
+    return None if given == 1 else "several" if given else "none"
+
+
+def _of_ranges(partitions: Partitions) -> Iterator[str]:
+    """What is set that only ranges have."""
+    return (
+        name
+        for name, value in (
+            ("to", partitions.to),
+            ("step", partitions.step),
+            ("toParam", partitions.to_param),
+            ("inclusive", partitions.inclusive),
+        )
+        if value
+    )
+
+
+def _missing_of_ranges(partitions: Partitions) -> Iterator[str]:
+    given = (("to", partitions.to), ("step", partitions.step))
+    return (name for name, value in given if value is None and partitions.from_ is not None)
+
+
+def _wrong_end(partitions: Partitions) -> str | None:
+    if partitions.from_ is None or partitions.to is None:
+        return None
+    first, last = kind_of(partitions.from_), kind_of(partitions.to)
+    if first is not last:
+        return f"is {last.name}, and from is {first.name}"
+    return None if first.read(partitions.from_) < last.read(partitions.to) else "does not come after from"
+
+
+def _wrong_step(partitions: Partitions) -> str | None:
+    if partitions.from_ is None or partitions.to is None or partitions.step is None or _wrong_end(partitions):
+        return None
+    kind = kind_of(partitions.from_)
+    length = kind.length(partitions.step)
+    if length is None:
+        return f"is no length for {kind.name}"
+    count = -(-(kind.read(partitions.to) - kind.read(partitions.from_)) // length)
+    return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
+
+
+# The API server compiles no rule that names a list of values of several types, save without types: dyn().
+PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
+    Rule(
+        path="",
+        message="sets {} of count, values and from",
+        remedy="set one of them",
+        breach=_other_than_one,
+        cel="[has(self.count), has(dyn(self).values), has(self.from)].filter(one, one).size() == 1",
+        in_general="none or several",
+    ),
+    Rule(
+        path="param",
+        message="is missing: each partition has a value of it, or a range",
+        remedy="name the query parameter, such as category or since",
+        breach=lambda partitions: partitions.param is None and (partitions.values or partitions.from_),
+        cel="has(self.param) || !has(dyn(self).values) && !has(self.from)",
+    ),
+    Rule(
+        path="",
+        message="sets {}, which belongs to ranges, and no from",
+        remedy="set from, to and step, or leave it out",
+        breach=lambda partitions: next(_of_ranges(partitions), None) if partitions.from_ is None else None,
+        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && "
+        "!(has(self.inclusive) && self.inclusive)",
+        in_general="a field",
+    ),
+    Rule(
+        path="param",
+        message="is set, and count divides the pages, whatever they are asked for",
+        remedy="leave one of them out",
+        breach=lambda partitions: partitions.param is not None and partitions.count is not None,
+        cel="!has(self.param) || !has(self.count)",
+    ),
+    Rule(
+        path="from",
+        message="is set without {}",
+        remedy="add it: a range has a beginning, an end and a step",
+        breach=lambda partitions: next(_missing_of_ranges(partitions), None),
+        cel="!has(self.from) || has(self.to) && has(self.step)",
+        in_general="to or step",
+    ),
+    Rule(
+        path="to",
+        message="{}",
+        remedy="write from and to alike, as numbers, dates or times, the later one last",
+        breach=_wrong_end,
+    ),
+    Rule(
+        path="step",
+        message="{}",
+        remedy="write it like 1000 for numbers, 7d for dates and 6h for times, for at most 500 ranges",
+        breach=_wrong_step,
+    ),
+)
 
 
 class Partitions(Model):
@@ -146,40 +283,3 @@ def ranges(wanted: Partitions) -> Iterator[tuple[str, str]]:
         following = min(first + step, end)
         yield kind.write(first), kind.write(following - wanted.inclusive)
         first = following
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Numbers, dates or times: each is a whole number on its own scale."""
-
-    name: str
-    read: Callable[[str], int]
-    write: Callable[[int], str]
-    units: Mapping[str, int]  #: the length of a step's unit
-
-    def length(self, step: str) -> int | None:
-        """Of a step; None where it measures something else."""
-        digits = step.rstrip("dhms")
-        unit = self.units.get(step[len(digits) :])
-        return None if unit is None else int(digits) * unit
-
-
-_NUMBERS = Kind("a number", int, str, {"": 1})
-_DATES = Kind(
-    "a date",
-    lambda text: date.fromisoformat(text).toordinal(),
-    lambda number: date.fromordinal(number).isoformat(),
-    {"d": 1},
-)
-_TIMES = Kind(
-    "a time",
-    lambda text: int(datetime.fromisoformat(text).timestamp()),
-    lambda number: f"{datetime.fromtimestamp(number, UTC).isoformat()[:19]}Z",
-    {"d": 86_400, "h": 3600, "m": 60, "s": 1},
-)
-
-
-def kind_of(bound: str) -> Kind:
-    if "T" in bound:
-        return _TIMES
-    return _DATES if bound.count("-") == 2 else _NUMBERS

@@ -1,7 +1,7 @@
 """The rules between fields, in one table for each part of the document.
 
 A breach is what a rule finds at fault, in words for its message; nothing where the rule is kept. The models run these
-rules when they are made, so an `EtlPipeline` that exists keeps them all.
+rules when they are made, so an `EtlPipeline` that exists keeps them all. Those of partitions are with their model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from etl_service.spec.extract import Extract
     from etl_service.spec.load import Load
     from etl_service.spec.pagination import OffsetPagination, PagePagination, Pagination
-    from etl_service.spec.partitions import Partitions
     from etl_service.spec.pipeline import PipelineSpec
     from etl_service.spec.secret import Secret
     from etl_service.spec.transform import ColumnSpec, Transform
@@ -53,110 +52,6 @@ PAGE_RULES: tuple[Rule[PagePagination], ...] = (
 )
 
 OFFSET_RULES: tuple[Rule[OffsetPagination], ...] = (not_both("total_path", "total_header"),)
-
-
-def _other_than_one(partitions: Partitions) -> str | None:
-    given = sum(way is not None for way in (partitions.count, partitions.values, partitions.from_))
-    return None if given == 1 else "several" if given else "none"
-
-
-def _of_ranges(partitions: Partitions) -> Iterable[str]:
-    """What is set that only ranges have."""
-    return (
-        name
-        for name, value in (
-            ("to", partitions.to),
-            ("step", partitions.step),
-            ("toParam", partitions.to_param),
-            ("inclusive", partitions.inclusive),
-        )
-        if value
-    )
-
-
-def _missing_of_ranges(partitions: Partitions) -> Iterable[str]:
-    given = (("to", partitions.to), ("step", partitions.step))
-    return (name for name, value in given if value is None and partitions.from_ is not None)
-
-
-def _wrong_end(partitions: Partitions) -> str | None:
-    from etl_service.spec.partitions import kind_of
-
-    if partitions.from_ is None or partitions.to is None:
-        return None
-    first, last = kind_of(partitions.from_), kind_of(partitions.to)
-    if first is not last:
-        return f"is {last.name}, and from is {first.name}"
-    return None if first.read(partitions.from_) < last.read(partitions.to) else "does not come after from"
-
-
-def _wrong_step(partitions: Partitions) -> str | None:
-    from etl_service.spec.partitions import MOST, kind_of
-
-    if partitions.from_ is None or partitions.to is None or partitions.step is None or _wrong_end(partitions):
-        return None
-    kind = kind_of(partitions.from_)
-    length = kind.length(partitions.step)
-    if length is None:
-        return f"is no length for {kind.name}"
-    count = -(-(kind.read(partitions.to) - kind.read(partitions.from_)) // length)
-    return f"makes {count:,} ranges, which is more than {MOST}" if count > MOST else None
-
-
-# The API server compiles no rule that names a list of values of several types, save without types: dyn().
-PARTITIONS_RULES: tuple[Rule[Partitions], ...] = (
-    Rule(
-        path="",
-        message="sets {} of count, values and from",
-        remedy="set one of them",
-        breach=_other_than_one,
-        cel="[has(self.count), has(dyn(self).values), has(self.from)].filter(one, one).size() == 1",
-        in_general="none or several",
-    ),
-    Rule(
-        path="param",
-        message="is missing: each partition has a value of it, or a range",
-        remedy="name the query parameter, such as category or since",
-        breach=lambda partitions: partitions.param is None and (partitions.values or partitions.from_),
-        cel="has(self.param) || !has(dyn(self).values) && !has(self.from)",
-    ),
-    Rule(
-        path="",
-        message="sets {}, which belongs to ranges, and no from",
-        remedy="set from, to and step, or leave it out",
-        breach=lambda partitions: _first(_of_ranges(partitions)) if partitions.from_ is None else None,
-        cel="has(self.from) || !has(self.to) && !has(self.step) && !has(self.toParam) && "
-        "!(has(self.inclusive) && self.inclusive)",
-        in_general="a field",
-    ),
-    Rule(
-        path="param",
-        message="is set, and count divides the pages, whatever they are asked for",
-        remedy="leave one of them out",
-        breach=lambda partitions: partitions.param is not None and partitions.count is not None,
-        cel="!has(self.param) || !has(self.count)",
-    ),
-    Rule(
-        path="from",
-        message="is set without {}",
-        remedy="add it: a range has a beginning, an end and a step",
-        breach=lambda partitions: _first(_missing_of_ranges(partitions)),
-        cel="!has(self.from) || has(self.to) && has(self.step)",
-        in_general="to or step",
-    ),
-    Rule(
-        path="to",
-        message="{}",
-        remedy="write from and to alike, as numbers, dates or times, the later one last",
-        breach=_wrong_end,
-    ),
-    Rule(
-        path="step",
-        message="{}",
-        remedy="write it like 1000 for numbers, 7d for dates and 6h for times, for at most 500 ranges",
-        breach=_wrong_step,
-    ),
-)
 
 EXTRACT_RULES: tuple[Rule[Extract], ...] = (
     Rule(

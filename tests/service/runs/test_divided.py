@@ -21,8 +21,9 @@ from etl_service.load.postgres.connection import Link
 from etl_service.load.postgres.part import Membership, PostgresPart
 from etl_service.load.postgres.store import PostgresStore
 from etl_service.load.store import Part, Query
-from etl_service.model import Run
+from etl_service.model import Batch, Column, Counts, Run
 from etl_service.runs import Lost, Stop, World, begin_or_join, complete, end_dead, preview, run, work
+from etl_service.runs.beginning import target_of
 from etl_service.spec import EtlPipeline
 from sources import postgres as database
 from sources.memory import MemorySource, serving
@@ -518,8 +519,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def taking(divided: Divided, job: Job, index: int) -> Iterator[Part]:
-    from etl_service.runs.beginning import target_of
-
     store = divided.store()
     run = store.requested(WHO, job.request)
     assert run is not None
@@ -529,8 +528,6 @@ def taking(divided: Divided, job: Job, index: int) -> Iterator[Part]:
 
 def staged(part: Part) -> Run:
     """Has it stage the records of the last group."""
-    from etl_service.model import Batch, Column, Counts
-
     rows = [(record["id"], record["title"]) for record in posts() if record["group"] == "c"]
     run = part.whole()
     staging = part.staging(part._target, run_id=run.id, loaded_at=run.started_at)  # type: ignore[attr-defined]

@@ -136,7 +136,7 @@ class PostgresDialect:
 POSTGRES: Dialect = PostgresDialect()
 
 
-def staged_columns(columns: Sequence[Column], number: str, *, replay: bool = False) -> str:
+def staged_columns(columns: Sequence[Column], number: str, *, replay: bool) -> str:
     """Definitions for staging: the mapped columns, when a replayed row was fetched, and the number of each row."""
     lines = [*map(_definition, columns), *(["loaded_at timestamptz"] if replay else [])]
     return ", ".join([*lines, f"{ARRIVAL} bigint {number}"])
